@@ -1,0 +1,6 @@
+"""The command `ecertmail`."""
+
+from ecertmail.cli import main
+
+if __name__ == "__main__":
+    main()

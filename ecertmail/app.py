@@ -1,0 +1,217 @@
+"""The only wiring: configuration, clock, stores, edges and flow are put together here, started and stopped.
+
+Threads: the event loop serves sockets; one store thread decides messages and writes the ledger; a second one commits
+what arrives, so that a sender never waits for somebody else's certificates.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from ecertmail import assemble
+from ecertmail import config as configuration
+from ecertmail.config import Config
+from ecertmail.edge import control, smtp_in, systemd
+from ecertmail.edge.smtp_out import SmarthostSender
+from ecertmail.errors import EcertmailError, TemporaryError
+from ecertmail.flow.deliver import Deliverer
+from ecertmail.flow.intake import Intake
+from ecertmail.flow.process import Processor
+from ecertmail.ports import EventLog
+from ecertmail.store.ledger import SqliteLedger
+from ecertmail.store.outbox import SqliteOutbox
+from ecertmail.store.spool import SqliteSpool
+
+CLAIM_AT_ONCE = 50
+RETRY_SECONDS = 10.0
+
+
+def now() -> datetime:
+    """Read the clock; nobody else does."""
+    return datetime.now(UTC)  # noqa: TID251 - the one place
+
+
+def spool_command(spool: SqliteSpool, request: dict[str, str], moment: datetime) -> dict[str, object]:
+    """Carry out what an operator asks of the spool."""
+    if request.get("do") == "release":
+        spool.release(request["id"], moment)
+    elif request.get("do") == "drop":
+        spool.drop(request["id"])
+    return {"done": request.get("do")}
+
+
+class Node:
+    """One running installation."""
+
+    def __init__(self, config: Config, log: EventLog) -> None:
+        """Open stores, keys and schemas; nothing listens yet."""
+        self._config = config
+        self._log = log
+        self._examiner = assemble.load_examiner(config)
+        self._spool = SqliteSpool(config.spool / "spool.db")
+        self._ledger = SqliteLedger(config.spool / "ledger.db")
+        self._outbox = SqliteOutbox(self._ledger)
+        self._tls = assemble.listener_tls(config)
+        self._arrived, self._staged, self._stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._spool_thread = ThreadPoolExecutor(1, "spool")
+        self._ledger_thread = ThreadPoolExecutor(1, "ledger")
+
+    async def run(self, ready: Callable[[list[str]], None]) -> None:
+        """Serve until SIGTERM or SIGINT; `ready` is told where."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        waiting = self._spool.recover(now()) + self._outbox.recover(now())
+        if waiting:
+            self._log.info("start.recovered", messages_and_deliveries=waiting)
+        async with self._listening() as places, control_socket(self, self._config):
+            loops = [self._process(), self._deliver(), self._keep_watchdog()]
+            tasks = [asyncio.create_task(task) for task in loops]
+            ready(places)
+            systemd.notify("READY=1")
+            stopping = asyncio.create_task(self._stop.wait())
+            await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            systemd.notify("STOPPING=1")
+        await self._finish(tasks)
+
+    def reload(self) -> None:
+        """Read configuration, partners, keys, schemas and certificates again; a mistake keeps what is running."""
+        systemd.notify("RELOADING=1")
+        try:
+            config = configuration.load(self._config.file)
+            examiner = assemble.load_examiner(config)
+            if self._tls.context is not None:
+                assemble.load_certificate(self._tls.context, config)
+        except EcertmailError as error:
+            self._log.error("reload.failed", error=str(error))
+        else:
+            self._config, self._examiner = config, examiner
+            self._log.info("reload.done", partners=len(config.partners))
+            self._arrived.set()
+        systemd.notify("READY=1")
+
+    def command(self, request: dict[str, str]) -> dict[str, object]:
+        """Carry out a request of the control socket, in a thread of its own."""
+        answer = spool_command(self._spool, request, now())
+        self._loop.call_soon_threadsafe(self._arrived.set)
+        return answer
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[list[str]]:
+        settings = self._config.settings
+        self._loop = asyncio.get_running_loop()
+        limits = smtp_in.Limits(**settings.limits.model_dump())
+        intake = Intake(self._spool, self._in_spool_thread, _new_spool_id, self._arrived.set, self._log)
+        handler = smtp_in.Handler(self._config.mailboxes, limits, intake.accept, now, self._log)
+        door = smtp_in.Door(limits)
+        servers = []
+        for sock, implicit in assemble.sockets(self._config):
+            tls = smtp_in.Tls(context=self._tls.context, implicit=implicit, required=settings.listen.require_starttls)
+            servers.append(await smtp_in.listen(sock, settings.listen.hostname, handler, limits, door, tls, self._log))
+        try:
+            yield [assemble.place(server.sockets[0]) for server in servers]
+        finally:
+            for server in servers:
+                server.close()
+
+    async def _process(self) -> None:
+        processor = Processor(
+            authority=self._config.authority,
+            spool=self._spool,
+            ledger=self._ledger,
+            new_message_id=partial(_new_message_id, self._config.authority.address),
+            log=self._log,
+        )
+        self._arrived.set()
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            try:
+                while claimed := await self._in_ledger_thread(partial(self._spool.claim, now(), CLAIM_AT_ONCE)):
+                    await self._in_ledger_thread(partial(processor.process_all, claimed, self._examiner, now))
+                    self._staged.set()
+            except TemporaryError as error:
+                self._log.error("process.waiting", error=str(error), seconds=RETRY_SECONDS)
+                self._loop.call_later(RETRY_SECONDS, self._arrived.set)
+
+    async def _deliver(self) -> None:
+        settings = self._config.settings.send
+        sender = SmarthostSender(assemble.smarthost(self._config))
+        deliverer = Deliverer(
+            outbox=self._outbox,
+            sender=sender,
+            run=self._in_ledger_thread,
+            clock=now,
+            backoff=tuple(timedelta(minutes=minutes) for minutes in settings.retry_minutes),
+            give_up=timedelta(days=settings.give_up_days),
+            log=self._log,
+        )
+        try:
+            while True:
+                self._staged.clear()
+                try:
+                    while await deliverer.deliver_due():
+                        pass
+                    due = await self._in_ledger_thread(self._outbox.next_due)
+                    pause = max((due - now()).total_seconds(), 0) if due else 3600
+                except TemporaryError as error:
+                    self._log.error("deliver.waiting", error=str(error), seconds=RETRY_SECONDS)
+                    pause = RETRY_SECONDS
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._staged.wait(), min(pause, 3600))
+        finally:
+            await sender.close()
+
+    async def _keep_watchdog(self) -> None:
+        """Tell systemd that event loop and stores are alive; it restarts us when we are not."""
+        seconds = systemd.watchdog_seconds()
+        while True:
+            await asyncio.sleep(seconds or 3600)
+            await self._in_ledger_thread(lambda: None)
+            systemd.notify("WATCHDOG=1")
+
+    async def _finish(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Let the message at hand be finished, close everything, and raise what ended a loop by itself."""
+        for task in tasks:
+            task.cancel()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        for pool in (self._ledger_thread, self._spool_thread):
+            await asyncio.to_thread(pool.shutdown)
+        self._spool.close()
+        self._ledger.close()
+        for end in ends:
+            if isinstance(end, Exception):
+                self._log.error("stop.failed", error=repr(end))
+                raise end
+
+    def _in_ledger_thread(self, call: Callable[[], Any]) -> Awaitable[Any]:
+        return self._loop.run_in_executor(self._ledger_thread, call)
+
+    def _in_spool_thread(self, call: Callable[[], None]) -> Awaitable[None]:
+        return self._loop.run_in_executor(self._spool_thread, call)
+
+
+@asynccontextmanager
+async def control_socket(node: Node, config: Config) -> AsyncIterator[None]:
+    """Answer the command line while the node runs."""
+    server = await control.listen(config.spool / "control.sock", node.command)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+def _new_spool_id() -> str:
+    return f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+
+def _new_message_id(address: str) -> str:
+    return f"<{now():%Y%m%d%H%M%S}.{secrets.token_hex(8)}@{address.rpartition('@')[2]}>"

@@ -1,0 +1,143 @@
+"""From configuration to things: keys, schemas, sockets and TLS, each failing with what to mend."""
+
+import fcntl
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from socket import create_server, socket
+
+from ecertmail.config import Config
+from ecertmail.edge import openpgp as pgp
+from ecertmail.edge import smtp_in, systemd
+from ecertmail.edge.keyring import GnupgKeyring
+from ecertmail.edge.smtp_out import Smarthost
+from ecertmail.errors import ConfigError, KeyringError, StoreError
+from ecertmail.flow.examine import Examiner
+from ecertmail.store import schemas
+
+
+def secret(config: Config, file: str, what: str) -> str:
+    """Read a secret: from the systemd credential with the file's last name, else from the file."""
+    path = config.path(file)
+    octets = systemd.credential(path.name)
+    if octets is None:
+        try:
+            octets = path.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{path}: {what} cannot be read ({error.strerror})") from error
+    return octets.decode().strip()
+
+
+def partner_keys(config: Config, keyring: GnupgKeyring | None) -> dict[str, pgp.PublicKey]:
+    """Read every partner's key file; what is pinned and what the file holds must agree."""
+    keys = {}
+    for partner, path in config.partners:
+        try:
+            key = pgp.read_public_key(path.read_bytes())
+        except (OSError, KeyringError) as error:
+            raise ConfigError(f"{path}: the key of partner {partner.id} cannot be read ({error})") from error
+        if key.fingerprint not in partner.fingerprints:
+            raise ConfigError(f"{path}: holds key {key.fingerprint}, which partners/{partner.id}.toml does not pin")
+        if keyring is not None:
+            keyring.add(key.octets)
+        keys[key.fingerprint] = key
+    return keys
+
+
+def load_examiner(config: Config) -> Examiner:
+    """Load keys, partners and schemas: everything that judging needs and SIGHUP reloads."""
+    section = config.settings.keys
+    keyring = GnupgKeyring(config.path(section.home))
+    passphrase = secret(config, section.passphrase_file, "the key's passphrase")
+    signer = pgp.load_signer(keyring.secret_key(section.fingerprint, passphrase), passphrase)
+    engine = pgp.OpenPgpEngine(partner_keys(config, keyring), keyring.explain, signer)
+    by_fingerprint = {fingerprint: partner for partner, _ in config.partners for fingerprint in partner.fingerprints}
+    return Examiner(openpgp=engine, partners=by_fingerprint, schemas=schemas.load(config.schemas))
+
+
+@contextmanager
+def locked(config: Config) -> Iterator[None]:
+    """Hold the installation: only who holds it may write its databases.
+
+    Raises:
+        StoreError: another process holds it.
+    """
+    config.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (config.spool / "lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreError(f"{config.spool}: another ecertmail is running on this installation") from error
+        yield
+
+
+def sockets(config: Config) -> list[tuple[socket, bool]]:
+    """Return the sockets to listen on, and whether each speaks TLS from the first octet."""
+    passed = systemd.passed_sockets()
+    if passed:
+        return [(sock, name == "smtps") for name, sock in passed.items()]
+    listen = config.settings.listen
+    sockets = [(_bind(listen.host, listen.port, "port"), False)]
+    if listen.tls_port:
+        sockets.append((_bind(listen.host, listen.tls_port, "tls_port"), True))
+    return sockets
+
+
+def _bind(host: str, port: int, key: str) -> socket:
+    try:
+        return create_server((host, port), backlog=128)
+    except OSError as error:
+        raise ConfigError(
+            f"[listen] {key} = {port}: cannot listen on {host} ({error.strerror}); "
+            "stop what uses it (`ss -ltnp`), choose another port, or use systemd's socket unit for ports under 1024"
+        ) from error
+
+
+def place(sock: socket) -> str:
+    """Name a socket for people, as host:port."""
+    host, port = sock.getsockname()[:2]
+    return f"{host}:{port}"
+
+
+def listener_tls(config: Config) -> smtp_in.Tls:
+    """Load what the listener offers TLS with, if anything."""
+    listen = config.settings.listen
+    if not listen.certificate:
+        if listen.require_starttls or listen.tls_port:
+            raise ConfigError(f"{config.file}: [listen] TLS is asked for, but certificate is not set")
+        return smtp_in.Tls()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    load_certificate(context, config)
+    return smtp_in.Tls(context=context)
+
+
+def load_certificate(context: ssl.SSLContext, config: Config) -> None:
+    """Load certificate and key into a context in use: new connections get them, open ones stay."""
+    listen = config.settings.listen
+    certificate, key = config.path(listen.certificate), config.path(listen.private_key or listen.certificate)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"{certificate}, {key}: cannot be used as TLS certificate and key ({error})") from error
+
+
+def smarthost(config: Config) -> Smarthost:
+    """Describe where outgoing mail goes."""
+    send = config.settings.send
+    try:
+        context = ssl.create_default_context(cafile=str(config.path(send.ca_file)) if send.ca_file else None)
+    except OSError as error:
+        raise ConfigError(f"{config.file}: [send] ca_file cannot be read ({error})") from error
+    if send.starttls != "required" and not send.implicit_tls:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # opportunistic (RFC 7435)
+    return Smarthost(
+        host=send.host,
+        port=send.port,
+        hostname=config.settings.listen.hostname,
+        starttls=send.starttls,
+        implicit_tls=send.implicit_tls,
+        tls_context=context,
+        username=send.username,
+        password=secret(config, send.password_file, "the smarthost's password") if send.password_file else "",
+        timeout=send.timeout,
+    )

@@ -1,0 +1,83 @@
+"""What every command shares: finding the configuration, JSON, tables, and errors as one sentence with an exit code."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from ecertmail import config as configuration
+from ecertmail.config import Config
+from ecertmail.errors import ConfigError, EcertmailError
+
+CHECK_FAILED = 3
+_PLACES = (Path("ecertmail.toml"), Path("/etc/ecertmail/ecertmail.toml"))
+
+
+class Group(click.Group):
+    """A command group that ends our own errors in a sentence and their exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; no stack trace for what we can explain."""
+        try:
+            return super().invoke(ctx)
+        except EcertmailError as error:
+            fail(str(error), error.exit_code)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Print an error for people and end with an exit code for programs."""
+    for line in message.splitlines():
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
+    sys.exit(code)
+
+
+def load(context: click.Context) -> Config:
+    """Load the configuration that -C, the environment or the usual places name."""
+    return configuration.load(config_file(context))
+
+
+def config_file(context: click.Context) -> Path:
+    """Find ecertmail.toml."""
+    given = context.find_root().obj
+    if given:
+        return Path(given)
+    for place in _PLACES:
+        if place.exists():
+            return place
+    raise ConfigError(
+        "there is no ecertmail.toml here or in /etc/ecertmail; name one with -C, or run `ecertmail init DIR`"
+    )
+
+
+def show_json(value: object) -> None:
+    """Print a value as JSON; dataclasses as objects."""
+    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def table(rows: Sequence[Sequence[object]], head: Sequence[str]) -> None:
+    """Print rows under a head, columns aligned."""
+    texts = [[str(cell) for cell in row] for row in [head, *rows]]
+    widths = [max(len(row[i]) for row in texts) for i in range(len(head))]
+    for number, row in enumerate(texts):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        click.secho(line, bold=number == 0)
+
+
+def pairs(values: Sequence[tuple[str, object]]) -> None:
+    """Print names and values, aligned."""
+    width = max(len(name) for name, _ in values)
+    for name, value in values:
+        click.echo(f"{name.ljust(width)}  {value}")
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")

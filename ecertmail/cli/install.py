@@ -1,0 +1,92 @@
+"""`ecertmail init` and `ecertmail check-config`."""
+
+import secrets
+from pathlib import Path
+
+import click
+
+from ecertmail import assemble
+from ecertmail import config as configuration
+from ecertmail.cli.common import json_option, load, pairs, show_json
+from ecertmail.core.address import normal
+from ecertmail.edge.keyring import GnupgKeyring
+from ecertmail.errors import ConfigError
+
+
+@click.command(epilog="\b\nExample:\n  ecertmail init /srv/ecertmail --name 'Example Authority' --country NZ "
+               "--address ecert@example.org")  # fmt: skip
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--name", prompt="Name of your authority", help="The institution's name, as partners read it.")
+@click.option("--country", prompt="Country code", help="Two letters, such as NZ.")
+@click.option("--address", prompt="Mail address of this node", help="Where partners send certificates.")
+def init(folder: Path, name: str, country: str, address: str) -> None:
+    """Make a working installation in DIR: configuration, key pair, folders."""
+    file = folder / "ecertmail.toml"
+    if file.exists():
+        raise ConfigError(f"{file}: exists already; nothing was changed")
+    if normal(address) is None or len(country) != 2:
+        raise ConfigError("--address must be a plain mail address and --country two letters such as NZ")
+    if '"' in name or "\\" in name or not name.isprintable():
+        raise ConfigError("--name must not contain quotes, backslashes or control characters")
+    for part in (".", "keys", "spool", "partners"):
+        (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+    click.echo("Making the node's key …")
+    fingerprint = _make_key(folder, name, normal(address) or "")
+    values = {"NAME": name, "COUNTRY": country.upper(), "ADDRESS": normal(address) or "", "FINGERPRINT": fingerprint}
+    text = configuration.packaged("ecertmail.toml").read_text(encoding="utf-8")
+    for key, value in values.items():
+        text = text.replace(f"@{key}@", value)
+    file.write_text(text, encoding="utf-8")
+    configuration.load(file)
+    _tell(folder, fingerprint)
+
+
+def _make_key(folder: Path, name: str, address: str) -> str:
+    passphrase = secrets.token_urlsafe(32)
+    keyring = GnupgKeyring(folder / "keys/gnupg")
+    fingerprint = keyring.generate(name, address, passphrase)
+    secret = folder / "keys/passphrase"
+    secret.touch(mode=0o600)
+    secret.write_text(passphrase + "\n", encoding="ascii")
+    (folder / "keys/node.asc").write_text(keyring.public_key(fingerprint), encoding="ascii")
+    keyring.close()
+    return fingerprint
+
+
+def _tell(folder: Path, fingerprint: str) -> None:
+    pairs(
+        [
+            ("Configuration", folder / "ecertmail.toml"),
+            ("Public key, for your partners", folder / "keys/node.asc"),
+            ("Its fingerprint, to be told by another way", fingerprint),
+            ("Its passphrase, to be backed up", folder / "keys/passphrase"),
+        ]
+    )
+    click.echo(f"\nNext: ecertmail -C {folder}/ecertmail.toml partner add …, then … check-config, then … serve")
+
+
+@click.command("check-config", epilog="\b\nExample:\n  ecertmail -C /srv/ecertmail/ecertmail.toml check-config")
+@json_option
+@click.pass_context
+def check_config(context: click.Context, as_json: bool) -> None:
+    """Check the configuration, every partner, keys, schemas and TLS files; change nothing."""
+    config = load(context)
+    assemble.load_examiner(config)
+    assemble.listener_tls(config)
+    assemble.smarthost(config)
+    facts: list[tuple[str, object]] = [
+        ("file", config.file),
+        ("authority", f"{config.authority.name} ({config.authority.country})"),
+        ("mailboxes", ", ".join(sorted(config.mailboxes))),
+        ("key", config.settings.keys.fingerprint),
+        ("partners", len(config.partners)),
+        ("schemas", config.schemas),
+    ]
+    if as_json:
+        show_json({"ok": True, **{name: str(value) for name, value in facts}})
+        return
+    pairs(facts)
+    click.secho("The configuration is good.", fg="green")
+
+
+COMMANDS = (init, check_config)

@@ -1,0 +1,108 @@
+"""`ecertmail lookup` and `ecertmail ledger`."""
+
+import json
+import sys
+
+import click
+
+from ecertmail.cli.common import CHECK_FAILED, Group, fail, json_option, load, pairs, show_json, table
+from ecertmail.errors import NotFoundError
+from ecertmail.model import CertificateStatus
+from ecertmail.store.reader import Found, LedgerReader
+
+
+@click.command(epilog="\b\nExamples:\n  ecertmail lookup NZL2009/0001/26\n  ecertmail lookup --json 'NZ 2026 4711'\n"
+               "  ecertmail lookup --xml 12 NZL2009/0001/26 > certificate.xml")  # fmt: skip
+@click.argument("number")
+@json_option
+@click.option("--xml", "entry", type=int, help="Print the certificate as recorded at this ledger entry.")
+@click.pass_context
+def lookup(context: click.Context, number: str, as_json: bool, entry: int | None) -> None:
+    """Show a certificate: its status, its main fields, and every version ever received."""
+    config = load(context)
+    reader = LedgerReader(config.spool / "ledger.db")
+    found = reader.lookup(number)
+    if not found:
+        raise NotFoundError(f"{number}: no certificate with this number is recorded here")
+    if entry is not None:
+        if entry not in {version.entry for one in found for version in one.versions}:
+            raise NotFoundError(f"{number}: has no version at entry {entry}")
+        sys.stdout.buffer.write(reader.octets(entry) + b"\n")
+    elif as_json:
+        show_json(found)
+    else:
+        names = {partner.id: partner.name for partner, _ in config.partners}
+        for one in found:
+            _show(one, names.get(one.issuer, one.issuer))
+
+
+def _show(found: Found, issuer: str) -> None:
+    pairs(
+        [
+            ("number", found.number),
+            ("issuer", issuer),
+            ("status", _status(found.status)),
+            ("title", found.title),
+            ("type", found.type or "-"),
+            ("issued", found.issued_at or "-"),
+            ("from, to", f"{found.exporting}, {found.importing or '-'}"),
+        ]
+    )
+    for version in found.versions:
+        kind = {"conflict": "CONFLICT, refused: ", "replaced": "replaced by " + version.replaced_by + ": "}
+        click.echo(f"  entry {version.entry}  {version.at}  {kind.get(version.kind, '')}{_status(version.status)}"
+                   f"  {version.sha256}")  # fmt: skip
+
+
+def _status(code: str) -> str:
+    return f"{CertificateStatus(code).name.lower()} ({code})"
+
+
+@click.group(cls=Group)
+def ledger() -> None:
+    """Look at the append-only log and prove that it is whole."""
+
+
+@ledger.command(epilog="\b\nExample:\n  ecertmail ledger tail -n 5")
+@click.option("-n", "count", default=10, show_default=True, help="How many entries.")
+@json_option
+@click.pass_context
+def tail(context: click.Context, count: int, as_json: bool) -> None:
+    """Show the newest entries."""
+    entries = LedgerReader(load(context).spool / "ledger.db").tail(count)
+    records = [{"index": entry.index, "leaf": entry.leaf.hex(), **json.loads(entry.record)} for entry in entries]
+    if as_json:
+        show_json(records)
+        return
+    rows = [(r["index"], r["at"], r["kind"], r.get("issuer") or r.get("partner", ""), r.get("number", ""),
+             r.get("status") or r.get("outcome", "")) for r in records]  # fmt: skip
+    table(rows, ("ENTRY", "AT", "KIND", "PARTNER", "NUMBER", "STATUS"))
+
+
+@ledger.command(epilog="\b\nExamples:\n  ecertmail ledger verify\n  ecertmail ledger verify --size 120 --root 5f1c…")
+@click.option("--size", type=int, help="With --root: a size that was noted earlier.")
+@click.option("--root", help="The root that was noted with it; a rewritten ledger has another.")
+@json_option
+@click.pass_context
+def verify(context: click.Context, size: int | None, root: str | None, as_json: bool) -> None:
+    """Recompute every hash, compare the current state with the log, and print size and root to note down."""
+    if (size is None) != (root is None):
+        raise click.UsageError("--size and --root go together")
+    reader = LedgerReader(load(context).spool / "ledger.db")
+    now = reader.size()
+    with click.progressbar(length=now, label="Verifying", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        faults = list(reader.faults(bar.update))
+    if size is not None and (size > now or reader.root(size).hex() != (root or "").lower()):
+        faults.append(f"the root over the first {size} entries is not the one given: the ledger was rewritten")
+    facts = {"size": now, "root": reader.root(now).hex(), "faults": faults}
+    if as_json:
+        show_json(facts)
+    else:
+        pairs([("size", now), ("root", facts["root"])])
+    if faults:
+        fail("\n".join(faults), CHECK_FAILED)
+    if not as_json:
+        click.secho("The ledger is whole.", fg="green")
+
+
+COMMANDS = (lookup, ledger)

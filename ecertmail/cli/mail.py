@@ -1,0 +1,146 @@
+"""`ecertmail sign` and `ecertmail verify-receipt`: the two ends of an exchange, also without an installation."""
+
+import base64
+import secrets
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import click
+
+from ecertmail import app, assemble
+from ecertmail import config as configuration
+from ecertmail.cli.common import CHECK_FAILED, fail, json_option, load, pairs, show_json
+from ecertmail.core import batch, mime, outgoing, read_receipt
+from ecertmail.core.mime import Attachment
+from ecertmail.core.profiles import PROFILES
+from ecertmail.core.read_receipt import Statement
+from ecertmail.edge import openpgp
+from ecertmail.edge.keyring import GnupgKeyring
+from ecertmail.findings import Finding
+from ecertmail.model import SignatureStatus
+from ecertmail.store import schemas
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(
+    epilog="\b\nExamples:\n  ecertmail sign certificates.xml --to ecert@customs.example -o batch.eml\n"
+    "  ecertmail sign *.xml --to ecert@customs.example --key 0123… --from ecert@example.org > batch.eml"
+)
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=_FILE)
+@click.option("--to", "recipient", required=True, help="The address of the authority that shall receive it.")
+@click.option("--from", "sender", help="Your registered address; by default the installation's.")
+@click.option("--key", "fingerprint", help="Sign with this key of your GnuPG instead of an installation's.")
+@click.option("--home", type=click.Path(path_type=Path), default=Path("~/.gnupg"), help="With --key: the GnuPG home.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here instead of to standard output.")
+@click.option("--no-check", is_flag=True, help="Sign also what does not conform to its schema.")
+@click.pass_context
+def sign(
+    context: click.Context,
+    files: tuple[Path, ...],
+    recipient: str,
+    sender: str | None,
+    fingerprint: str | None,
+    home: Path,
+    output: Path | None,
+    no_check: bool,
+) -> None:
+    """Make a batch mail from certificate files, signed and ready to send with any mail program."""
+    documents = [(file.name, file.read_bytes()) for file in files]
+    if not no_check:
+        _check(documents)
+    if fingerprint:
+        if not sender:
+            raise click.UsageError("--key needs --from, the address that your partner has registered for you")
+        signer: Callable[[bytes], bytes] = GnupgKeyring(home.expanduser()).signer(fingerprint)
+    else:
+        config = load(context)
+        sender = sender or config.authority.address
+        signer = assemble.load_examiner(config).openpgp.sign
+    message_id = f"<{secrets.token_hex(12)}@{sender.rpartition('@')[2]}>"
+    octets = outgoing.batch_mail(documents, sender, recipient, app.now(), message_id, signer)
+    if output:
+        output.write_bytes(octets)
+    else:
+        sys.stdout.buffer.write(octets)
+
+
+def _check(documents: list[tuple[str, bytes]]) -> None:
+    """Tell now what the partner's node would refuse later."""
+    attached = tuple(Attachment(type="application/xml", filename=name, data=octets) for name, octets in documents)
+    names = tuple(profile.name for profile in PROFILES)
+    read = batch.read(attached, names, schemas.load(configuration.packaged("schemas")))
+    findings = [read] if isinstance(read, Finding) else [f for item in read.items for f in item.findings]
+    if findings:
+        lines = [f"{f.where} {f.code.value} {f.detail}".strip() for f in findings]
+        fail("\n".join([*lines, "nothing was signed; --no-check signs anyway"]), CHECK_FAILED)
+
+
+@click.command(
+    "verify-receipt", epilog="\b\nExample:\n  ecertmail verify-receipt receipt.eml --key customs.asc --sent batch.eml"
+)
+@click.argument("file", metavar="FILE", type=_FILE)
+@click.option("--key", "key_file", required=True, type=_FILE, help="The public key of who made the receipt.")
+@click.option("--sent", type=_FILE, help="The batch mail that was sent; its signed part must have the receipt's MIC.")
+@json_option
+def verify_receipt(file: Path, key_file: Path, sent: Path | None, as_json: bool) -> None:
+    """Verify a receipt offline: whose it is, and what it says about which octets."""
+    key = openpgp.read_public_key(key_file.read_bytes())
+    receipt = mime.read_signed(_crlf(file.read_bytes()))
+    if isinstance(receipt, Finding):
+        fail(f"{file}: {receipt.code.value}", CHECK_FAILED)
+    check = openpgp.OpenPgpEngine({key.fingerprint: key}, _unexplained, None).check(
+        receipt.signed_octets, receipt.signature
+    )
+    if check.status is not SignatureStatus.GOOD:
+        fail(f"{file}: the signature is {check.status.value} for key {key.fingerprint}", CHECK_FAILED)
+    said = read_receipt.statement(receipt.signed_octets)
+    if said is None:
+        fail(f"{file}: is signed, but holds no receipt.xml", CHECK_FAILED)
+    if sent and said.mic != _mic(sent):
+        fail(f"{file}: is about other octets than {sent}: its MIC is {said.mic}, not {_mic(sent)}", CHECK_FAILED)
+    if as_json:
+        show_json({"verified": True, "key": key.fingerprint, "sent_matches": bool(sent), "receipt": said})
+    else:
+        _show(said, key.fingerprint, sent)
+
+
+def _show(said: Statement, fingerprint: str, sent: Path | None) -> None:
+    click.secho(f"A genuine receipt of {said.authority}.", fg="green")
+    pairs(
+        [
+            ("signed by", fingerprint),
+            ("at", said.at),
+            ("outcome", said.outcome),
+            ("answers", said.message_id),
+            ("MIC (sha-256)", f"{said.mic}{'  = that of ' + str(sent) if sent else ''}"),
+            ("ledger entry", said.entry),
+        ]
+    )
+    for line in said.certificates:
+        click.echo(f"  {line.number or '(no number)'}: {line.result}" + (f", entry {line.entry}" if line.entry else ""))
+        for finding in line.findings:
+            click.echo(f"    {finding}")
+    for finding in said.findings:
+        click.echo(f"  {finding}")
+
+
+def _unexplained(_signed: bytes, _signature: bytes, _fingerprint: str) -> SignatureStatus:
+    return SignatureStatus.BAD
+
+
+def _mic(sent: Path) -> str:
+    message = mime.read_signed(_crlf(sent.read_bytes()))
+    if isinstance(message, Finding):
+        fail(f"{sent}: {message.code.value}", CHECK_FAILED)
+    return base64.b64encode(sha256(message.signed_octets).digest()).decode()
+
+
+def _crlf(octets: bytes) -> bytes:
+    """A mail saved by a mail program has local line ends; signatures are over CRLF."""
+    return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+COMMANDS = (sign, verify_receipt)

@@ -1,0 +1,76 @@
+"""`ecertmail serve` and `ecertmail status`."""
+
+import asyncio
+
+import click
+
+from ecertmail import app, assemble
+from ecertmail.cli.common import json_option, load, pairs, show_json
+from ecertmail.config import Config
+from ecertmail.edge import control, log
+from ecertmail.errors import NotFoundError
+from ecertmail.store.reader import LedgerReader
+from ecertmail.store.spool import SpoolReader
+
+
+@click.command(epilog="\b\nExample:\n  ecertmail -C /srv/ecertmail/ecertmail.toml serve")
+@click.option("--log-format", type=click.Choice(["auto", "human", "journal", "json"]), help="Overrides [log] format.")
+@click.pass_context
+def serve(context: click.Context, log_format: str | None) -> None:
+    """Run the daemon until SIGTERM; SIGHUP reads configuration, partners and certificates again."""
+    config = load(context)
+    events = log.make(log_format or config.settings.log.format, config.settings.log.level)
+    log.bridge(events)
+
+    async def run() -> None:
+        node = app.Node(config, events)
+        await node.run(
+            lambda places: events.info("start.ready", listening=" ".join(places), node=config.authority.address)
+        )
+
+    with assemble.locked(config):
+        asyncio.run(run())
+    events.info("stop.done")
+
+
+@click.command(epilog="\b\nExample:\n  ecertmail status --json")
+@json_option
+@click.pass_context
+def status(context: click.Context, as_json: bool) -> None:
+    """Show whether the daemon runs, what waits, and the ledger's size and root."""
+    config = load(context)
+    facts = _facts(config)
+    if as_json:
+        show_json(facts)
+        return
+    pairs([(name, _words(value)) for name, value in facts.items()])
+
+
+def _facts(config: Config) -> dict[str, object]:
+    try:
+        spool, ledger = SpoolReader(config.spool / "spool.db"), LedgerReader(config.spool / "ledger.db")
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{config.spool}: holds no databases yet; `ecertmail serve` makes them") from error
+    size = ledger.size()
+    facts: dict[str, object] = {
+        "authority": config.authority.name,
+        "daemon": "running" if control.ask(config.spool / "control.sock", {"do": "ping"}) else "not running",
+        "partners": len(config.partners),
+        "spool": spool.counts(),
+        "deliveries": ledger.counts("delivery"),
+        "certificates": ledger.counts("certificate"),
+        "ledger_size": size,
+        "ledger_root": ledger.root(size).hex(),
+    }
+    spool.close()
+    ledger.close()
+    return facts
+
+
+def _words(value: object) -> object:
+    if isinstance(value, dict):
+        return ", ".join(f"{count} {name}" for name, count in sorted(value.items())) or "none"
+    return value
+
+
+COMMANDS = (serve, status)

@@ -1,0 +1,116 @@
+"""`ecertmail spool`: what waits, what was set aside and why, and every message ever received."""
+
+import sys
+from datetime import UTC
+
+import click
+
+from ecertmail import app, assemble
+from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
+from ecertmail.config import Config
+from ecertmail.core import mime
+from ecertmail.edge import control
+from ecertmail.findings import Finding, FindingCode
+from ecertmail.store.spool import Row, SpoolReader, SqliteSpool
+
+_WAITING = ("spooled", "claimed", "quarantined")
+_SENTENCES = {finding.code: finding.value for finding in FindingCode}
+
+
+@click.group(cls=Group)
+def spool() -> None:
+    """Look at received messages; release or drop what is in quarantine."""
+
+
+@spool.command("list", epilog="\b\nExamples:\n  ecertmail spool list\n  ecertmail spool list --all --json")
+@click.option("--all", "everything", is_flag=True, help="Decided messages too.")
+@click.option("-n", "count", default=50, show_default=True, help="How many at most, newest first.")
+@json_option
+@click.pass_context
+def list_(context: click.Context, everything: bool, count: int, as_json: bool) -> None:
+    """List messages that wait or are in quarantine, with the reason."""
+    rows = _reader(context).list((*_WAITING, *(("archived",) if everything else ())), count)
+    if as_json:
+        show_json(rows)
+        return
+    cells = [
+        (r.id, r.state, r.reason, _since(r), r.envelope.reverse_path or "<>", r.envelope.peer, r.size) for r in rows
+    ]
+    table(cells, ("ID", "STATE", "REASON", "RECEIVED", "SENDER", "PEER", "OCTETS"))
+
+
+@spool.command(epilog="\b\nExample:\n  ecertmail spool show 20260115T023000-1a2b3c4d")
+@click.argument("spool_id", metavar="ID")
+@json_option
+@click.pass_context
+def show(context: click.Context, spool_id: str, as_json: bool) -> None:
+    """Show one message's envelope, unverified headers, structure and the reason for its quarantine."""
+    row, octets = _reader(context).get(spool_id)
+    head = mime.headline(octets)
+    leaves = mime.attachments(octets)
+    parts = [] if isinstance(leaves, Finding) else [f"{a.type} {a.filename} {len(a.data)} octets" for a in leaves]
+    if as_json:
+        show_json({"message": row, "headline": head, "parts": parts})
+        return
+    pairs(
+        [
+            ("id", row.id),
+            ("state", row.state),
+            ("reason", f"{row.reason}: {_SENTENCES.get(row.reason, row.detail)}" if row.reason else "-"),
+            ("detail", row.detail or "-"),
+            ("received", _since(row)),
+            ("envelope", f"from <{row.envelope.reverse_path}> to {', '.join(row.envelope.recipients)}"),
+            ("peer", row.envelope.peer),
+            ("From (unverified)", head.sender),
+            ("Subject (unverified)", head.subject),
+            ("Message-ID", head.message_id),
+            *(("part", part) for part in parts),
+        ]
+    )
+
+
+@spool.command(epilog="\b\nExample:\n  ecertmail spool export 20260115T023000-1a2b3c4d > message.eml")
+@click.argument("spool_id", metavar="ID")
+@click.pass_context
+def export(context: click.Context, spool_id: str) -> None:
+    """Write one message's octets, exactly as received, to standard output."""
+    sys.stdout.buffer.write(_reader(context).get(spool_id)[1])
+
+
+@spool.command(epilog="\b\nExample:\n  ecertmail spool release 20260115T023000-1a2b3c4d")
+@click.argument("spool_id", metavar="ID")
+@click.pass_context
+def release(context: click.Context, spool_id: str) -> None:
+    """Process a quarantined message again, after its cause was mended (a key added, a partner corrected)."""
+    _change(load(context), {"do": "release", "id": spool_id})
+    click.echo(f"{spool_id}: will be processed again.")
+
+
+@spool.command(epilog="\b\nExample:\n  ecertmail spool drop 20260115T023000-1a2b3c4d")
+@click.argument("spool_id", metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def drop(context: click.Context, spool_id: str, yes: bool) -> None:
+    """Delete a quarantined message for good."""
+    if not yes:
+        click.confirm(f"Delete {spool_id} for good?", abort=True)
+    _change(load(context), {"do": "drop", "id": spool_id})
+    click.echo(f"{spool_id}: deleted.")
+
+
+def _change(config: Config, request: dict[str, str]) -> None:
+    """Let the daemon do it, or do it here when none runs."""
+    if control.ask(config.spool / "control.sock", request) is not None:
+        return
+    with assemble.locked(config):
+        store = SqliteSpool(config.spool / "spool.db")
+        app.spool_command(store, request, app.now())
+        store.close()
+
+
+def _reader(context: click.Context) -> SpoolReader:
+    return SpoolReader(load(context).spool / "spool.db")
+
+
+def _since(row: Row) -> str:
+    return row.envelope.received_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

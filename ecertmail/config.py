@@ -1,0 +1,147 @@
+"""The configuration: one frozen object, read once; a mistake is told with file, line, key and what would be right.
+
+Paths in it are relative to the folder of the file. A partner is a TOML file beside a key file in `partners/`.
+"""
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ecertmail.errors import ConfigError
+from ecertmail.model import Authority, Partner
+from ecertmail.settings import PartnerFile, Section, Settings
+
+_T = TypeVar("_T", bound=BaseModel)
+
+
+class Config(Section):
+    """Everything that was configured, with absolute paths; handed down as plain values."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    file: Path
+    settings: Settings
+    partners: tuple[tuple[Partner, Path], ...]
+
+    @property
+    def authority(self) -> Authority:
+        """Who runs this node."""
+        section = self.settings.authority
+        return Authority(name=section.name, country=section.country, address=section.address)
+
+    @property
+    def mailboxes(self) -> frozenset[str]:
+        """The addresses that the listener takes mail for."""
+        return frozenset({self.settings.authority.address, *self.settings.authority.mailboxes})
+
+    def path(self, value: str) -> Path:
+        """Resolve a configured path against the folder of the file."""
+        return self.file.parent / value
+
+    @property
+    def spool(self) -> Path:
+        """The folder of both databases."""
+        return self.path(self.settings.paths.spool)
+
+    @property
+    def schemas(self) -> Path:
+        """The folder of the schemas."""
+        return self.path(self.settings.paths.schemas) if self.settings.paths.schemas else packaged("schemas")
+
+
+def load(file: Path) -> Config:
+    """Read ecertmail.toml and every partner file.
+
+    Raises:
+        ConfigError: with one line for each mistake.
+    """
+    file = file.resolve()
+    settings = _read(file, Settings)
+    folder = file.parent / settings.paths.partners
+    partners = tuple(load_partner(path) for path in sorted(folder.glob("*.toml")))
+    _no_shared(partners)
+    return Config(file=file, settings=settings, partners=partners)
+
+
+def load_partner(file: Path) -> tuple[Partner, Path]:
+    """Read one partner file; return the partner and where its key is."""
+    read = _read(file, PartnerFile)
+    partner = Partner(
+        id=file.stem,
+        name=read.name,
+        country=read.country,
+        addresses=read.addresses,
+        fingerprints=read.fingerprints,
+        issues_for=read.issues_for or (read.country,),
+        profiles=read.profiles,
+    )
+    return partner, file.parent / read.key_file
+
+
+def packaged(name: str) -> Path:
+    """Find a file that ships with ecertmail: inside the installed package, or at the top of a checkout."""
+    inside = Path(__file__).parent / name
+    return inside if inside.exists() else Path(__file__).parents[1] / {"ecertmail.toml": "config"}.get(name, "") / name
+
+
+def _read(file: Path, kind: type[_T]) -> _T:
+    try:
+        text = file.read_text(encoding="utf-8")
+        return kind.model_validate(tomllib.loads(text))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{file}: there is no such file; `ecertmail init DIR` makes one") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: is not valid TOML: {error}") from error
+    except ValidationError as error:
+        lines = [_explain(file, text, kind, mistake["loc"], mistake["msg"]) for mistake in error.errors()]
+        raise ConfigError("\n".join(lines)) from error
+
+
+def _explain(file: Path, text: str, kind: type[BaseModel], place: tuple[int | str, ...], message: str) -> str:
+    """Say one mistake: file, line, key and what would be right."""
+    names = [str(part) for part in place if isinstance(part, str)]
+    line = _line(text, names)
+    where = f"{file}:{line}" if line else f"{file}"
+    if "Extra inputs" in message:
+        known = _known_keys(kind, names[:-1])
+        near = difflib.get_close_matches(names[-1], known, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        return f"{where}: unknown key {'.'.join(names)!r}; {hint}"
+    if message == "Field required":
+        return f"{where}: the key {'.'.join(names)!r} is missing"
+    return f"{where}: {'.'.join(names)}: {message.removeprefix('Value error, ')}"
+
+
+def _line(text: str, names: list[str]) -> int:
+    """The line of a key, found by reading the file as lines; 0 when it stands nowhere."""
+    section, wanted = "", names[-1]
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[([\w.-]+)\]", line)
+        section = header[1] if header else section
+        at_key = re.match(rf"\s*{re.escape(wanted)}\s*=", line) and section == ".".join(names[:-1])
+        if at_key or (header and header[1] == ".".join(names)):
+            return number
+    return 0
+
+
+def _known_keys(kind: type[BaseModel], names: list[str]) -> list[str]:
+    for name in names:
+        annotation = kind.model_fields[name].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            kind = annotation
+    return sorted(kind.model_fields)
+
+
+def _no_shared(partners: tuple[tuple[Partner, Path], ...]) -> None:
+    """No key and no address may belong to two partners: one could speak for the other."""
+    owner: dict[str, str] = {}
+    for partner, _ in partners:
+        for claim in (*partner.fingerprints, *partner.addresses):
+            if owner.setdefault(claim, partner.id) != partner.id:
+                raise ConfigError(f"partners/{partner.id}.toml: {claim} belongs to partner {owner[claim]} already")

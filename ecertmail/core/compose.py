@@ -1,0 +1,94 @@
+"""Outgoing MIME, made so that no relay can break a signature over it (RFC 3156 section 5, RFC 2045).
+
+Everything is 7-bit with CRLF line ends, no line ends in white space or starts with `From `, and lines stay under 78
+octets. Bytes are put together here once and never parsed and serialised again, which Python's `email` cannot promise.
+"""
+
+import base64
+import quopri
+import re
+from collections.abc import Mapping, Sequence
+from email.header import Header
+from hashlib import sha256
+
+_PLAIN = re.compile(r"[ -~]*")
+
+
+def headers(fields: Mapping[str, str]) -> bytes:
+    """Return header lines; non-ASCII values become RFC 2047 words, control characters become spaces."""
+    lines = []
+    for name, value in fields.items():
+        clean = " ".join(value.split())
+        text = clean if _PLAIN.fullmatch(clean) else Header(clean, "utf-8", header_name=name, maxlinelen=76).encode()
+        lines.append(f"{name}: {text}".replace("\n", "\r\n"))
+    return ("\r\n".join(lines) + "\r\n").encode("ascii")
+
+
+def text(content: str) -> bytes:
+    """Return a text/plain entity in UTF-8, quoted-printable."""
+    body = quopri.encodestring(content.replace("\r\n", "\n").encode("utf-8"))
+    body = re.sub(rb"^From ", b"=46rom ", body, flags=re.MULTILINE).replace(b"\n", b"\r\n")
+    return (
+        headers({"Content-Type": "text/plain; charset=utf-8", "Content-Transfer-Encoding": "quoted-printable"})
+        + b"\r\n"
+        + body
+    )
+
+
+def fields(media_type: str, values: Mapping[str, str]) -> bytes:
+    """Return an entity whose body is header-like fields, such as message/disposition-notification."""
+    return headers({"Content-Type": media_type}) + b"\r\n" + headers(values)
+
+
+def attachment(data: bytes, media_type: str, filename: str) -> bytes:
+    """Return a base64 attachment; the file name must be plain ASCII, ours always are."""
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", filename)
+    head = {
+        "Content-Type": f'{media_type}; name="{safe}"',
+        "Content-Disposition": f'attachment; filename="{safe}"',
+        "Content-Transfer-Encoding": "base64",
+    }
+    return headers(head) + b"\r\n" + base64.encodebytes(data).replace(b"\n", b"\r\n")
+
+
+def multipart(content_type: str, parts: Sequence[bytes], seed: str, head: Mapping[str, str] | None = None) -> bytes:
+    """Return a multipart entity.
+
+    Args:
+        content_type: the media type with parameters, but no boundary.
+        parts: complete entities.
+        seed: what the boundary is derived from; unique to the mail, such as its Message-ID.
+        head: further header fields of the entity.
+    """
+    boundary = _boundary(seed + content_type)
+    body = b"".join(b"--" + boundary + b"\r\n" + part + b"\r\n" for part in parts)
+    typed = {**(head or {}), "Content-Type": f'{content_type}; boundary="{boundary.decode()}"'}
+    return headers(typed) + b"\r\n" + body + b"--" + boundary + b"--\r\n"
+
+
+def protected(entity_type: str, outer: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return type and header for a signed part that repeats the outer header inside (RFC 9788, hp="clear")."""
+    kept = ("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References")
+    return f'{entity_type}; hp="clear"', {name: outer[name] for name in kept if name in outer}
+
+
+def signed(part: bytes, signature: bytes, seed: str, head: Mapping[str, str]) -> bytes:
+    """Return the multipart/signed mail over exactly these octets (RFC 3156 section 5, SHA-512)."""
+    armor = signature.replace(b"\r\n", b"\n").strip().replace(b"\n", b"\r\n") + b"\r\n"
+    signature_part = (
+        headers(
+            {
+                "Content-Type": 'application/pgp-signature; name="signature.asc"',
+                "Content-Description": "OpenPGP signature",
+            }
+        )
+        + b"\r\n"
+        + armor
+    )
+    kind = 'multipart/signed; micalg=pgp-sha512; protocol="application/pgp-signature"'
+    return multipart(kind, [part, signature_part], seed, {**head, "MIME-Version": "1.0"})
+
+
+def _boundary(seed: str) -> bytes:
+    """`=_` cannot occur in quoted-printable or base64, so no encoded content can contain the boundary."""
+    return b"=_" + sha256(seed.encode()).hexdigest()[:32].encode()

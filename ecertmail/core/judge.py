@@ -1,0 +1,163 @@
+"""The only place that accepts or refuses: an examination, what the ledger knew and the time in, a verdict out.
+
+Three ways out for a message. *Quarantined*: nobody we know said this, so nobody is answered and nothing enters the
+ledger. *Refused*: a partner said it and is told why. *Accepted* (or partly): each certificate has its own result.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from ecertmail.core import rules
+from ecertmail.core.states import CERTIFICATE
+from ecertmail.findings import Finding, FindingCode, Severity
+from ecertmail.model import (
+    Batch,
+    Certificate,
+    CertificateStatus,
+    Examination,
+    Item,
+    Known,
+    Outcome,
+    Partner,
+    Result,
+    ResultCode,
+    SignatureCheck,
+    SignatureStatus,
+    Verdict,
+)
+
+_SILENT = {
+    SignatureStatus.BAD: FindingCode.SIGNATURE_BAD,
+    SignatureStatus.UNKNOWN_KEY: FindingCode.SIGNATURE_UNKNOWN_KEY,
+    SignatureStatus.MULTIPLE: FindingCode.SIGNATURE_MULTIPLE,
+    SignatureStatus.UNREADABLE: FindingCode.SIGNATURE_UNREADABLE,
+}
+"""Nobody is identified by these, so nobody is answered."""
+
+_ANSWERED = {
+    SignatureStatus.WEAK: FindingCode.SIGNATURE_WEAK,
+    SignatureStatus.KEY_EXPIRED: FindingCode.KEY_EXPIRED,
+    SignatureStatus.KEY_REVOKED: FindingCode.KEY_REVOKED,
+}
+"""The partner's key made the signature, but may not be relied on; the partner needs to know."""
+
+
+def judge(examination: Examination, known: Mapping[str, Known], now: datetime) -> Verdict:
+    """Judge one message.
+
+    Args:
+        examination: what octets, keys and schemas say.
+        known: what the ledger holds of the numbers in the batch and of those they replace, for this partner.
+        now: the current time, aware.
+    """
+    stranger = _nobody_we_know(examination)
+    if stranger:
+        return Verdict(outcome=Outcome.QUARANTINED, findings=stranger)
+    assert examination.signature is not None  # noqa: S101 - _nobody_we_know saw to it
+    assert examination.partner is not None  # noqa: S101
+    objections = _key_objections(examination.signature, now) or examination.findings
+    if objections or (examination.batch is None and not examination.is_receipt):
+        return Verdict(outcome=Outcome.REFUSED, findings=objections)
+    if examination.batch is None:
+        return Verdict(outcome=Outcome.RECEIPT)
+    return _judge_batch(examination.batch, examination.partner, known)
+
+
+def _nobody_we_know(examination: Examination) -> tuple[Finding, ...]:
+    """The findings that leave a message without a sender; empty when a partner's key and address stand behind it."""
+    if examination.message is None or examination.signature is None:
+        return examination.findings
+    silent = _SILENT.get(examination.signature.status)
+    if silent:
+        return (Finding(code=silent, detail=examination.signature.fingerprint),)
+    if examination.partner is None:
+        return (Finding(code=FindingCode.SIGNATURE_UNKNOWN_KEY, detail=examination.signature.fingerprint),)
+    mismatch = rules.from_is_partner(examination.message, examination.partner)
+    return (mismatch,) if mismatch else ()
+
+
+def _key_objections(check: SignatureCheck, now: datetime) -> tuple[Finding, ...]:
+    if check.status is not SignatureStatus.GOOD:
+        return (Finding(code=_ANSWERED[check.status], detail=check.algorithm),)
+    found = (rules.key_still_valid(check, now), rules.signed_in_the_past(check, now))
+    return tuple(finding for finding in found if finding)
+
+
+def _judge_batch(batch: Batch, partner: Partner, known: Mapping[str, Known]) -> Verdict:
+    current = dict(known)
+    times = Counter(item.number for item in batch.items if item.number)
+    results = []
+    for item in batch.items:
+        result = _judge_item(item, times[item.number] > 1, partner, current)
+        _remember(result, current)
+        results.append(result)
+    return Verdict(outcome=_outcome(results), results=tuple(results))
+
+
+def _judge_item(item: Item, twice: bool, partner: Partner, known: Mapping[str, Known]) -> Result:
+    if twice:
+        return _refused(item, Finding(code=FindingCode.NUMBER_TWICE))
+    if item.certificate is None:
+        return Result(number=item.number, code=ResultCode.REFUSED, certificate=None, findings=item.findings)
+    objection = rules.country_allowed(item.certificate, partner)
+    if objection:
+        return _refused(item, objection)
+    return _against_ledger(item.certificate, known)
+
+
+def _refused(item: Item, finding: Finding) -> Result:
+    return Result(
+        number=item.number, code=ResultCode.REFUSED, certificate=item.certificate, findings=(finding, *item.findings)
+    )
+
+
+def _against_ledger(certificate: Certificate, known: Mapping[str, Known]) -> Result:
+    """Apply the life-cycle rules of DOMAIN.md section 4."""
+    recorded = Result(number=certificate.number, code=ResultCode.RECORDED, certificate=certificate)
+    before = known.get(certificate.number)
+    if before is None:
+        return _with_replacements(recorded, certificate, known)
+    if (certificate.status, certificate.sha256) in before.versions:
+        note = Finding(code=FindingCode.DUPLICATE, severity=Severity.WARNING)
+        return replace(recorded, code=ResultCode.DUPLICATE, findings=(note,))
+    if certificate.status in {status for status, _ in before.versions}:
+        return replace(recorded, code=ResultCode.CONFLICT, findings=(Finding(code=FindingCode.CONFLICT),))
+    objection = rules.transition_allowed(certificate, before)
+    if objection:
+        return replace(recorded, code=ResultCode.REFUSED, findings=(objection,))
+    return _with_replacements(recorded, certificate, known)
+
+
+def _with_replacements(recorded: Result, certificate: Certificate, known: Mapping[str, Known]) -> Result:
+    findings, replaced = [], []
+    for number in certificate.replaces if certificate.status is CertificateStatus.ISSUED else ():
+        old = known.get(number)
+        if old is not None and CertificateStatus.REPLACED in CERTIFICATE[old.status]:
+            replaced.append(number)
+            findings.append(Finding(code=FindingCode.REPLACES, detail=number, severity=Severity.WARNING))
+        elif old is None:
+            findings.append(Finding(code=FindingCode.REPLACED_UNKNOWN, detail=number, severity=Severity.WARNING))
+    return replace(recorded, findings=tuple(findings), replaced=tuple(replaced))
+
+
+def _remember(result: Result, known: dict[str, Known]) -> None:
+    """Let later certificates of the same message see what earlier ones changed."""
+    certificate = result.certificate
+    if certificate is None or result.code is not ResultCode.RECORDED:
+        return
+    version = (certificate.status, certificate.sha256)
+    before = known.get(certificate.number)
+    known[certificate.number] = Known(
+        status=certificate.status, versions=(*(before.versions if before else ()), version)
+    )
+    for number in result.replaced:
+        known[number] = replace(known[number], status=CertificateStatus.REPLACED)
+
+
+def _outcome(results: list[Result]) -> Outcome:
+    good = sum(result.code in {ResultCode.RECORDED, ResultCode.DUPLICATE} for result in results)
+    if good == 0:
+        return Outcome.REFUSED
+    return Outcome.ACCEPTED if good == len(results) else Outcome.PARTIAL

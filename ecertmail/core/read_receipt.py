@@ -1,0 +1,75 @@
+"""Reading a receipt back: what its issuer says about which signed octets, after the signature was checked elsewhere."""
+
+from dataclasses import dataclass
+
+from lxml import etree
+
+from ecertmail.core import mime, xml
+from ecertmail.core.receipt import NAMESPACE
+from ecertmail.findings import Finding
+
+_NS = {"r": NAMESPACE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What a receipt says about one certificate."""
+
+    number: str
+    result: str
+    status: str
+    sha256: str
+    entry: str
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What a receipt says."""
+
+    authority: str
+    outcome: str
+    message_id: str
+    mic: str
+    entry: str
+    at: str
+    findings: tuple[str, ...]
+    certificates: tuple[Line, ...]
+
+
+def statement(signed_octets: bytes) -> Statement | None:
+    """Read the receipt.xml inside the signed part of a receipt; None if there is none."""
+    leaves = mime.attachments(signed_octets)
+    if isinstance(leaves, Finding):
+        return None
+    for leaf in leaves:
+        root = xml.parse(leaf.data, leaf.filename) if leaf.type == "application/xml" else None
+        if root is not None and not isinstance(root, Finding) and root.tag == f"{{{NAMESPACE}}}receipt":
+            return _read(root)
+    return None
+
+
+def _read(root: etree._Element) -> Statement:
+    message = root.find("r:message", _NS)
+    authority = root.find("r:authority", _NS)
+    facts = {} if message is None else {str(key): str(value) for key, value in message.attrib.items()}
+    return Statement(
+        authority="" if authority is None else str(authority.get("name", "")),
+        outcome=root.findtext("r:outcome", "", _NS),
+        message_id=facts.get("id", ""),
+        mic=facts.get("mic", ""),
+        entry=facts.get("entry", ""),
+        at=str(root.get("at", "")),
+        findings=_findings(root),
+        certificates=tuple(_line(element) for element in root.iterfind("r:certificate", _NS)),
+    )
+
+
+def _line(element: etree._Element) -> Line:
+    names = ("number", "result", "status", "sha256", "entry")
+    values = {name: str(element.get(name, "")) for name in names}
+    return Line(**values, findings=_findings(element))
+
+
+def _findings(element: etree._Element) -> tuple[str, ...]:
+    return tuple(f"{f.get('code')}: {f.text or ''}" for f in element.iterfind("r:finding", _NS))

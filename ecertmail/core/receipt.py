@@ -1,0 +1,192 @@
+"""The verification receipt: one mail for three readers, a person, a program and an auditor (MAIL.md section 4).
+
+A multipart/report with a readable text, an RFC 8098 disposition notification that carries the MIC of the exact signed
+octets, and receipt.xml (schema in `schemas/receipt`). The place of the inclusion proof is after receipt.xml.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime, formataddr
+
+from lxml import etree
+
+from ecertmail.core import compose
+from ecertmail.core.record import timestamp
+from ecertmail.findings import Finding
+from ecertmail.model import Authority, Examination, Outcome, Partner, Result, ResultCode, Verdict
+
+NAMESPACE = "urn:ecertmail:receipt:1"
+
+_SUBJECT = {
+    Outcome.ACCEPTED: "Accepted",
+    Outcome.PARTIAL: "Accepted in part",
+    Outcome.REFUSED: "Refused",
+}
+_NEXT = {
+    Outcome.ACCEPTED: "Nothing more is to be done.",
+    Outcome.PARTIAL: "Correct the certificates that were refused and send them, and only them, in a new signed mail.",
+    Outcome.REFUSED: "Nothing was recorded. Correct what is named above and send a new signed mail.",
+}
+_WORDS = {
+    ResultCode.RECORDED: "recorded",
+    ResultCode.DUPLICATE: "already recorded, nothing changed",
+    ResultCode.CONFLICT: "REFUSED, conflicts with what is recorded",
+    ResultCode.REFUSED: "REFUSED",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A receipt before it is signed: the outer header, the part to sign, and the Message-ID."""
+
+    header: Mapping[str, str]
+    part: bytes
+    message_id: str
+
+    def signed(self, signature: bytes) -> bytes:
+        """Return the finished mail."""
+        return compose.signed(self.part, signature, self.message_id, self.header)
+
+
+def draft(
+    authority: Authority, examination: Examination, verdict: Verdict, entry: int, now: datetime, message_id: str
+) -> Draft:
+    """Write the receipt for a judged message.
+
+    Args:
+        authority: who answers.
+        examination: the message, with its partner.
+        verdict: the judgement, its results with their ledger indexes.
+        entry: the ledger index of the message itself.
+        now: the time of the answer.
+        message_id: the Message-ID of the answer, with angle brackets.
+    """
+    assert examination.partner is not None  # noqa: S101 - strangers get no receipt
+    header = _header(authority, examination, verdict, now, message_id)
+    kind, inner = compose.protected("multipart/report; report-type=disposition-notification", header)
+    parts = [
+        compose.text(_readable(authority, examination, verdict, entry)),
+        compose.fields("message/disposition-notification", _notification(authority, examination, verdict)),
+        compose.attachment(document(authority, examination, verdict, entry, now), "application/xml", "receipt.xml"),
+    ]
+    return Draft(header=header, part=compose.multipart(kind, parts, message_id, inner), message_id=message_id)
+
+
+def document(authority: Authority, examination: Examination, verdict: Verdict, entry: int, now: datetime) -> bytes:
+    """Return receipt.xml, which `schemas/receipt/receipt.xsd` describes."""
+    assert examination.signature is not None  # noqa: S101
+    default = {None: NAMESPACE}  # lxml-stubs does not know that None names the default namespace
+    root = etree.Element(_name("receipt"), nsmap=default, version="1", at=timestamp(now))  # type: ignore[arg-type]
+    etree.SubElement(
+        root, _name("authority"), name=authority.name, country=authority.country, address=authority.address
+    )
+    etree.SubElement(
+        root,
+        _name("message"),
+        id=_original_id(examination),
+        micalg="sha-256",
+        mic=examination.mic,
+        key=examination.signature.fingerprint,
+        received=timestamp(examination.envelope.received_at),
+        entry=str(entry),
+    )
+    etree.SubElement(root, _name("outcome")).text = verdict.outcome.value
+    _add_findings(root, verdict.findings)
+    for result in verdict.results:
+        _add_result(root, result)
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+
+
+def _header(
+    authority: Authority, examination: Examination, verdict: Verdict, now: datetime, message_id: str
+) -> dict[str, str]:
+    partner = examination.partner
+    assert isinstance(partner, Partner)  # noqa: S101
+    header = {
+        "From": formataddr((authority.name, authority.address)),
+        "To": partner.receipt_address,
+        "Subject": f"{_SUBJECT[verdict.outcome]}: {_count(verdict)}",
+        "Date": format_datetime(now),
+        "Message-ID": message_id,
+        "Auto-Submitted": "auto-replied",
+    }
+    original = _original_id(examination)
+    if original:
+        header |= {"In-Reply-To": original, "References": original}
+    return header
+
+
+def _count(verdict: Verdict) -> str:
+    good = sum(result.code in {ResultCode.RECORDED, ResultCode.DUPLICATE} for result in verdict.results)
+    total = len(verdict.results)
+    return f"{good} of {total} certificate{'' if total == 1 else 's'}" if total else "your message"
+
+
+def _original_id(examination: Examination) -> str:
+    """The Message-ID as it was sent, if it is one: it goes into our header and must not bring anything else along."""
+    message_id = examination.message.message_id if examination.message else ""
+    plain = message_id.startswith("<") and message_id.endswith(">") and message_id.isascii() and " " not in message_id
+    return message_id if plain else ""
+
+
+def _readable(authority: Authority, examination: Examination, verdict: Verdict, entry: int) -> str:
+    assert examination.message is not None  # noqa: S101
+    lines = [
+        f"{authority.name} has received your message and verified its signature.",
+        "",
+        f"  Subject: {examination.message.subject or '(none)'}",
+        f"  Received: {timestamp(examination.envelope.received_at)}",
+        f"  Ledger entry: {entry}",
+        f"  SHA-256 of the signed part: {examination.mic}",
+        "",
+        *(f"{_sentence(finding)}" for finding in verdict.findings),
+    ]
+    for result in verdict.results:
+        lines.append(f"{result.number or '(no number)'}: {_WORDS[result.code]}")
+        lines += [f"    {_sentence(finding)}" for finding in result.findings]
+    lines += ["", _NEXT[verdict.outcome], "", "This mail was made by a program; its attachments are for programs."]
+    return "\n".join(lines) + "\n"
+
+
+def _sentence(finding: Finding) -> str:
+    place = " ".join(filter(None, (finding.where, finding.detail)))
+    return f"{finding.code.value} [{finding.code.code}]" + (f" ({place})" if place else "")
+
+
+def _notification(authority: Authority, examination: Examination, verdict: Verdict) -> dict[str, str]:
+    modifier = {Outcome.ACCEPTED: "", Outcome.PARTIAL: "/warning", Outcome.REFUSED: "/error"}[verdict.outcome]
+    values = {
+        "Reporting-UA": f"{authority.address.rpartition('@')[2]}; ecertmail",
+        "Final-Recipient": f"rfc822; {authority.address}",
+        "Original-Message-ID": _original_id(examination),
+        "Disposition": f"automatic-action/MDN-sent-automatically; processed{modifier}",
+        "Received-content-MIC": f"{examination.mic}, sha-256",
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def _add_result(root: etree._Element, result: Result) -> None:
+    attributes = {"number": result.number, "result": result.code.value}
+    if result.certificate is not None:
+        attributes |= {"status": result.certificate.status.value, "sha256": result.certificate.sha256}
+    if result.entry is not None:
+        attributes["entry"] = str(result.entry)
+    _add_findings(etree.SubElement(root, _name("certificate"), attributes), result.findings)
+
+
+def _add_findings(parent: etree._Element, findings: tuple[Finding, ...]) -> None:
+    for finding in findings:
+        element = etree.SubElement(parent, _name("finding"), code=finding.code.code, severity=finding.severity.value)
+        if finding.where:
+            element.set("where", _printable(finding.where))
+        element.text = _printable(finding.code.value + (f" ({finding.detail})" if finding.detail else ""))
+
+
+def _printable(value: str) -> str:
+    """XML 1.0 cannot hold control characters, and a finding can quote what a partner sent."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
+
+
+def _name(local: str) -> str:
+    return f"{{{NAMESPACE}}}{local}"

@@ -1,0 +1,59 @@
+"""Legal states and transitions, as tables; nothing changes its state except along these rows."""
+
+from datetime import datetime, timedelta
+
+from ecertmail.model import Attempted, CertificateStatus, DeliveryState
+
+_C = CertificateStatus
+_D = DeliveryState
+
+ENDED = frozenset({_C.WITHDRAWN, _C.CANCELLED})
+
+CERTIFICATE: dict[CertificateStatus, frozenset[CertificateStatus]] = {
+    _C.DRAFT: frozenset({_C.PENDING, _C.ISSUED, _C.APPROVED, _C.REJECTED, _C.WITHDRAWN, _C.CANCELLED}),
+    _C.PENDING: frozenset({_C.ISSUED, _C.APPROVED, _C.REJECTED, _C.WITHDRAWN, _C.CANCELLED}),
+    _C.ISSUED: frozenset({_C.APPROVED, _C.REPLACED, _C.WITHDRAWN, _C.CANCELLED}),
+    _C.APPROVED: frozenset({_C.REPLACED, _C.WITHDRAWN, _C.CANCELLED}),
+    _C.REPLACED: frozenset({_C.WITHDRAWN}),
+    _C.REJECTED: frozenset(),
+    _C.WITHDRAWN: frozenset(),
+    _C.CANCELLED: frozenset(),
+}
+"""Which status a recorded certificate may take next (DOMAIN.md section 4: a withdrawal cannot be undone)."""
+
+DELIVERY: dict[DeliveryState, frozenset[DeliveryState]] = {
+    _D.DUE: frozenset({_D.SENDING}),
+    _D.SENDING: frozenset({_D.DELIVERED, _D.DEFERRED, _D.FAILED, _D.EXPIRED, _D.DUE}),
+    _D.DEFERRED: frozenset({_D.SENDING}),
+    _D.DELIVERED: frozenset(),
+    _D.FAILED: frozenset({_D.DUE}),
+    _D.EXPIRED: frozenset({_D.DUE}),
+}
+"""Which state a delivery may take next; `sending` falls back to `due` when the daemon died in between."""
+
+
+def after_attempt(
+    outcome: Attempted,
+    attempts: int,
+    created_at: datetime,
+    now: datetime,
+    backoff: tuple[timedelta, ...],
+    give_up: timedelta,
+) -> tuple[DeliveryState, datetime | None]:
+    """Say what an attempt makes of a delivery, and when it is due again.
+
+    Args:
+        outcome: how the attempt ended; `unknown` is tried again like `temporary`, with the same octets.
+        attempts: how many attempts there were, this one included.
+        created_at: when the delivery was staged.
+        now: the current time.
+        backoff: waiting times after the first, second, … attempt; the last one repeats.
+        give_up: age at which a delivery expires.
+    """
+    if outcome is Attempted.SENT:
+        return DeliveryState.DELIVERED, None
+    if outcome is Attempted.PERMANENT:
+        return DeliveryState.FAILED, None
+    if now - created_at >= give_up:
+        return DeliveryState.EXPIRED, None
+    return DeliveryState.DEFERRED, now + backoff[min(attempts, len(backoff)) - 1]

@@ -1,0 +1,1 @@
+"""The outside world; these modules never import each other."""

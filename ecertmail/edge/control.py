@@ -1,0 +1,73 @@
+"""The control socket: how the command line asks the running daemon to change the spool, which only it may write.
+
+One JSON object a line in, one out, on a Unix socket inside the spool folder, which only the service's user can enter.
+"""
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from ecertmail.errors import EcertmailError, NotFoundError, PermanentError, StoreBusyError
+
+Handle = Callable[[dict[str, str]], dict[str, object]]
+_LONGEST = 64 * 1024
+
+
+async def listen(path: Path, handle: Handle) -> asyncio.AbstractServer:
+    """Answer requests until the returned server is closed."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = json.loads(await asyncio.wait_for(reader.readline(), 5))
+            answer = await asyncio.to_thread(_answer, handle, request)
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await writer.drain()
+        except (TimeoutError, ValueError, OSError):
+            pass  # whoever asked is gone or speaks something else; nothing was changed
+        finally:
+            writer.close()
+
+    sock = _bind(path)
+    return await asyncio.start_unix_server(connected, sock=sock, limit=_LONGEST)
+
+
+def ask(path: Path, request: dict[str, str]) -> dict[str, object] | None:
+    """Ask the running daemon; None when there is none.
+
+    Raises:
+        EcertmailError: the daemon could not do it, with its reason.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(30)
+            connection.connect(str(path))
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            with connection.makefile("rb") as lines:
+                answer = json.loads(lines.readline(_LONGEST))
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+    except (OSError, ValueError) as error:
+        raise StoreBusyError(f"{path}: the daemon does not answer ({error})") from error
+    if "error" in answer:
+        raise _ERRORS.get(answer.get("kind"), PermanentError)(answer["error"])
+    return dict(answer)
+
+
+_ERRORS: dict[object, type[EcertmailError]] = {"NotFoundError": NotFoundError}
+
+
+def _bind(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(path))
+    path.chmod(0o600)
+    return sock
+
+
+def _answer(handle: Handle, request: dict[str, str]) -> dict[str, object]:
+    try:
+        return handle(request)
+    except EcertmailError as error:
+        return {"error": str(error), "kind": type(error).__name__}

@@ -1,0 +1,100 @@
+"""The node's GnuPG keyring in the installation's own folder: generate, import, export, explain."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import gnupg
+
+from ecertmail.errors import KeyringError
+from ecertmail.model import SignatureStatus
+
+_EXPLAINED = {
+    "signature valid": SignatureStatus.WEAK,  # gpg takes it, Sequoia does not: SHA-1, short RSA
+    "signature good": SignatureStatus.WEAK,
+    "signing key has expired": SignatureStatus.KEY_EXPIRED,
+    "signature expired": SignatureStatus.KEY_EXPIRED,
+    "signing key was revoked": SignatureStatus.KEY_REVOKED,
+}
+
+
+class GnupgKeyring:
+    """One GnuPG home; nothing outside it is read or written."""
+
+    def __init__(self, home: Path) -> None:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._home = home
+        try:
+            self._gpg = gnupg.GPG(gnupghome=str(home))
+        except (OSError, ValueError) as error:
+            raise KeyringError(f"{home}: GnuPG does not start ({error}); is the package gnupg installed?") from error
+
+    def generate(self, name: str, address: str, passphrase: str) -> str:
+        """Generate the node's Ed25519 signing key with a Curve25519 encryption subkey; return its fingerprint."""
+        request = self._gpg.gen_key_input(
+            key_type="EDDSA", key_curve="ed25519", key_usage="sign", subkey_type="ECDH", subkey_curve="cv25519",
+            subkey_usage="encrypt", name_real=name, name_email=address, expire_date="3y", passphrase=passphrase,
+        )  # fmt: skip
+        made = self._gpg.gen_key(request)
+        if not made.fingerprint:
+            raise KeyringError(f"{self._home}: GnuPG made no key: {_last_line(made.stderr)}")
+        return str(made.fingerprint)
+
+    def add(self, public_key: bytes) -> None:
+        """Import or refresh a public key."""
+        result = self._gpg.import_keys(public_key)
+        if not result.fingerprints:
+            raise KeyringError(f"{self._home}: GnuPG does not take the key: {_last_line(result.stderr)}")
+
+    def public_key(self, fingerprint: str) -> str:
+        """Return a public key in armour."""
+        armored = str(self._gpg.export_keys(fingerprint))
+        if not armored:
+            raise KeyringError(f"{self._home}: there is no key {fingerprint}; see `gpg --homedir {self._home} -k`")
+        return armored
+
+    def secret_key(self, fingerprint: str, passphrase: str) -> bytes:
+        """Return the node's secret key, still protected by its passphrase."""
+        exported = self._gpg.export_keys(fingerprint, secret=True, armor=False, passphrase=passphrase)
+        if not exported:
+            raise KeyringError(
+                f"{self._home}: the secret key {fingerprint} cannot be read; is it there, and is the passphrase right?"
+            )
+        return bytes(exported)
+
+    def signer(self, fingerprint: str) -> Callable[[bytes], bytes]:
+        """Return a function that signs with a key of this home; GnuPG's agent asks for the passphrase."""
+
+        def sign(octets: bytes) -> bytes:
+            made = self._gpg.sign(
+                octets, keyid=fingerprint, detach=True, clearsign=False, extra_args=["--digest-algo", "SHA512"]
+            )
+            if not made.data:
+                raise KeyringError(f"{self._home}: GnuPG made no signature: {_last_line(made.stderr)}")
+            return bytes(made.data)
+
+        return sign
+
+    def explain(self, signed: bytes, signature: bytes, fingerprint: str) -> SignatureStatus:
+        """Say why Sequoia refused a signature that names this key; `bad` unless gpg has a better reason."""
+        signature_file = self._home / "explain.sig"
+        signature_file.write_bytes(signature)
+        try:
+            seen = self._gpg.verify_data(str(signature_file), signed)
+        finally:
+            signature_file.unlink()
+        if len(seen.sig_info) > 1 or seen.pubkey_fingerprint != fingerprint:
+            return SignatureStatus.BAD
+        return _EXPLAINED.get(seen.key_status or seen.status, SignatureStatus.BAD)
+
+    def close(self) -> None:
+        """Stop the agent that GnuPG started for this home."""
+        subprocess.run(
+            ["gpgconf", "--homedir", str(self._home), "--kill", "gpg-agent"],  # noqa: S607
+            check=False,
+            capture_output=True,
+        )
+
+
+def _last_line(text: str) -> str:
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "no reason given")

@@ -1,0 +1,48 @@
+"""What goes wrong on our side, sorted by one question: will trying again help?
+
+A partner's mistakes are never exceptions; they are findings (`model.Finding`) that stand in the receipt.
+"""
+
+
+class EcertmailError(Exception):
+    """Anything that ecertmail itself reports as failed."""
+
+    exit_code = 1
+
+
+class TemporaryError(EcertmailError):
+    """Trying again later can help: a full disk, a locked database, a server that is away."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
+
+
+class PermanentError(EcertmailError):
+    """Trying again changes nothing until somebody acts."""
+
+
+class ConfigError(PermanentError):
+    """The configuration, a partner file or a key file is wrong; the text names file, key and what would be right."""
+
+    exit_code = 78  # EX_CONFIG of sysexits.h
+
+
+class NotFoundError(PermanentError):
+    """What the operator asked for is not here."""
+
+    exit_code = 4
+
+
+class KeyringError(PermanentError):
+    """A key cannot be generated, read, unlocked or used."""
+
+    exit_code = 5
+
+
+class StoreError(PermanentError):
+    """A database is damaged, of a newer version, or held by another process."""
+
+    exit_code = 6
+
+
+class StoreBusyError(TemporaryError):
+    """A database cannot take a write now: disk full, locked, or an I/O error."""

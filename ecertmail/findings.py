@@ -1,0 +1,77 @@
+"""Everything that can be wrong with what a partner sent, as values that go into the receipt.
+
+The value of a `FindingCode` is the sentence a partner reads; its name in kebab case is the stable code that programs
+compare. Codes are never renamed or reused; `docs/partner-guide.md` lists them all (a test compares).
+"""
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+
+class Severity(StrEnum):
+    """How much a finding weighs: only an error refuses."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class FindingCode(Enum):
+    """Every reason that ecertmail gives, with its sentence."""
+
+    # The mail as a whole
+    MIME_MALFORMED = "The mail is not well-formed MIME."
+    MIME_LIMIT = "The mail exceeds a structural limit (header size, number of headers, depth or number of parts)."
+    NOT_SIGNED = "The mail is not signed; send multipart/signed with an OpenPGP signature (PGP/MIME, RFC 3156)."
+    INLINE_SIGNED = "The text is clearsigned; send multipart/signed (PGP/MIME, RFC 3156) instead."
+    SMIME_SIGNED = "The mail is signed with S/MIME; send multipart/signed with an OpenPGP signature instead."
+    ENCRYPTED = "The mail is encrypted; this node takes signed mail in clear."
+    SIGNED_STRUCTURE = "multipart/signed must have exactly two parts, the second application/pgp-signature."
+    # Whose word it is
+    SIGNATURE_UNREADABLE = "The signature part holds no single readable OpenPGP signature."
+    SIGNATURE_MULTIPLE = "The signature part holds more than one signature; exactly one is accepted."
+    SIGNATURE_UNKNOWN_KEY = "The signature is by a key that no registered partner has."
+    SIGNATURE_BAD = "The signature does not match the signed content."
+    SIGNATURE_WEAK = "The signature or key uses an algorithm that is no longer accepted (SHA-1, MD5, RSA under 2048)."
+    SIGNATURE_FUTURE = "The signature is dated in the future; check the clock of the signing computer."
+    KEY_EXPIRED = "The signing key has expired; send the new public key to the operator of this node."
+    KEY_REVOKED = "The signing key is revoked."
+    FROM_MALFORMED = "The mail must have exactly one From header with exactly one plain address."
+    FROM_NOT_PARTNER = "The From address is not registered for the partner whose key signed."
+    # The content
+    NO_BATCH = "The signed part contains no XML certificate; attach it as application/xml."
+    TOO_MANY_FINDINGS = "There are more findings than are listed here."
+    XML_ENCODING = "The XML must be UTF-8."
+    XML_DOCTYPE = "The XML contains a DOCTYPE or entity declaration, which is never read."
+    XML_INSTRUCTION = "The XML contains a processing instruction, which is never read."
+    XML_MALFORMED = "The XML is not well-formed."
+    PROFILE_UNKNOWN = "The root element is of no certificate format that this node knows."
+    PROFILE_NOT_AGREED = "The certificate format is not agreed with this partner."
+    SCHEMA_INVALID = "The certificate does not conform to its schema."
+    NUMBER_MISSING = "The certificate has no number."
+    NUMBER_TWICE = "The same certificate number stands twice in this message."
+    STATUS_UNKNOWN = "The status code is not one that a certificate can be sent with."
+    COUNTRY_NOT_ALLOWED = "The exporting country is not one that this partner may issue for."
+    COUNTRY_MISSING = "The certificate names no exporting country."
+    # Against what the ledger knows
+    CONFLICT = "A certificate with this number and status but other content is recorded already; it stays as it is."
+    WITHDRAWN_IS_FINAL = "The certificate was withdrawn; that cannot be undone. Issue a new number."
+    TRANSITION_NOT_ALLOWED = "The recorded status cannot change to the one sent."
+    REPLACED_UNKNOWN = "The certificate says that it replaces one that is not recorded here."
+    # Good news
+    DUPLICATE = "This version is recorded already; nothing was changed."
+    REPLACES = "The certificate that it replaces is now recorded as replaced."
+
+    @property
+    def code(self) -> str:
+        """The stable code that programs compare, such as `signature-bad`."""
+        return self.name.lower().replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One observation about a message or certificate."""
+
+    code: FindingCode
+    where: str = ""
+    detail: str = ""
+    severity: Severity = Severity.ERROR

@@ -1,0 +1,159 @@
+"""One spooled message becomes a verdict, ledger entries, a receipt and its delivery, in one commit.
+
+Spool and ledger are two files. The spool id is unique in the ledger, so a crash between their commits is healed by
+running this again: what is decided already is only archived.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ecertmail.core import receipt, record
+from ecertmail.core.judge import judge
+from ecertmail.errors import TemporaryError
+from ecertmail.flow.examine import Examiner
+from ecertmail.model import Authority, Certificate, Examination, Known, Outcome, Result, ResultCode, Spooled, Verdict
+from ecertmail.ports import EventLog, Ledger, Spool, Transaction
+
+_IN_LEDGER = {ResultCode.RECORDED: "certificate", ResultCode.CONFLICT: "conflict"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processor:
+    """Decides spooled messages, one after the other."""
+
+    authority: Authority
+    spool: Spool
+    ledger: Ledger
+    new_message_id: Callable[[], str]
+    log: EventLog
+
+    def process_all(self, claimed: Sequence[Spooled], examiner: Examiner, clock: Callable[[], datetime]) -> None:
+        """Decide claimed messages, each in a commit of its own, and archive them together.
+
+        Raises:
+            TemporaryError: a store could not be written; what is undecided was given back to the spool.
+        """
+        decided: list[str] = []
+        for place, spooled in enumerate(claimed):
+            try:
+                if self.process(spooled, examiner, clock()) is not Outcome.QUARANTINED:
+                    decided.append(spooled.id)
+            except TemporaryError:
+                self.spool.unclaim(later.id for later in claimed[place:])
+                raise
+            except Exception as error:  # noqa: BLE001 - one message must not stop the others
+                self.log.error("mail.failed", id=spooled.id, claim=spooled.claims, error=repr(error))
+                self.spool.retry([spooled.id])
+        # A crash here leaves rows in the ledger and in the spool; the next run finds the messages decided.
+        self.spool.archive(decided, clock())
+
+    def process(self, spooled: Spooled, examiner: Examiner, now: datetime) -> Outcome:
+        """Decide one message and commit what follows; the spool still holds it, unless it was quarantined."""
+        examination = examiner.examine(spooled.envelope, spooled.octets)
+        with self.ledger.transaction() as tx:
+            outcome, verdict = self._decide(tx, spooled.id, examination, examiner, now)
+        if outcome is Outcome.QUARANTINED:
+            reasons = verdict.findings
+            self.spool.quarantine(spooled.id, reasons[0].code.code, reasons[0].detail, now)
+        self._tell(spooled.id, examination, outcome, verdict)
+        return outcome
+
+    def _decide(
+        self, tx: Transaction, spool_id: str, examination: Examination, examiner: Examiner, now: datetime
+    ) -> tuple[Outcome, Verdict]:
+        if tx.decided(spool_id):
+            return Outcome.REPEATED, Verdict(outcome=Outcome.REPEATED)
+        verdict = judge(examination, _known(tx, examination), now)
+        if verdict.outcome is Outcome.QUARANTINED:
+            return verdict.outcome, verdict
+        fingerprint = examination.signature.fingerprint if examination.signature else ""
+        earlier = tx.earlier_receipt(fingerprint, examination.mic)
+        if earlier is not None:
+            tx.stage_again(earlier, now)
+            return Outcome.REPEATED, verdict
+        self._record(tx, spool_id, examination, verdict, examiner, now)
+        return verdict.outcome, verdict
+
+    def _record(
+        self,
+        tx: Transaction,
+        spool_id: str,
+        examination: Examination,
+        verdict: Verdict,
+        examiner: Examiner,
+        now: datetime,
+    ) -> None:
+        kind = "receipt" if examination.is_receipt else "message"
+        entry = tx.append([(kind, record.canonical(record.of_message(spool_id, examination, verdict, now)))])[0]
+        partner = examination.partner
+        assert partner is not None  # noqa: S101 - judge quarantines strangers
+        results = _record_results(tx, partner.id, verdict.results, entry, now)
+        mail = None
+        if verdict.outcome is not Outcome.RECEIPT:
+            draft = receipt.draft(
+                self.authority, examination, replace(verdict, results=results), entry, now, self.new_message_id()
+            )
+            octets = draft.signed(examiner.openpgp.sign(draft.part))
+            mail = tx.stage("receipt", partner.receipt_address, "", draft.message_id, octets, now)
+        facts = {
+            "partner": partner.id,
+            "fingerprint": examination.signature.fingerprint if examination.signature else "",
+            "mic": examination.mic,
+            "outcome": verdict.outcome.value,
+            "mail": mail,
+        }
+        tx.put_message(spool_id, entry, facts)
+
+    def _tell(self, spool_id: str, examination: Examination, outcome: Outcome, verdict: Verdict) -> None:
+        tell = self.log.warning if outcome in {Outcome.QUARANTINED, Outcome.REFUSED} else self.log.info
+        tell(
+            f"mail.{outcome.value}",
+            id=spool_id,
+            partner=examination.partner.id if examination.partner else None,
+            message_id=examination.message.message_id if examination.message else None,
+            certificates=len(verdict.results),
+            recorded=sum(result.code is ResultCode.RECORDED for result in verdict.results),
+            findings=",".join(finding.code.code for finding in verdict.findings) or None,
+        )
+
+
+def _known(tx: Transaction, examination: Examination) -> dict[str, Known]:
+    if examination.batch is None or examination.partner is None:
+        return {}
+    numbers: list[str] = []
+    for item in examination.batch.items:
+        if item.certificate is not None:
+            numbers += (item.number, *item.certificate.replaces)
+    return tx.known(examination.partner.id, numbers)
+
+
+def _record_results(
+    tx: Transaction, issuer: str, results: Iterable[Result], message: int, now: datetime
+) -> tuple[Result, ...]:
+    """Append an entry for each recorded certificate, conflict and replacement; return results with their indexes."""
+    done: list[Result] = []
+    versions: list[tuple[int, str, Certificate]] = []
+    records: list[tuple[str, bytes]] = []
+    replacements: list[tuple[str, Certificate]] = []
+    first = tx.next_index()
+    for result in results:
+        kind = _IN_LEDGER.get(result.code)
+        if kind is None or result.certificate is None:
+            done.append(result)
+            continue
+        index = first + len(records)
+        records.append((kind, record.canonical(record.of_certificate(issuer, result, message, now))))
+        versions.append((index, kind, result.certificate))
+        replacements += [(number, result.certificate) for number in result.replaced]
+        done.append(replace(result, entry=index))
+    tx.append(records)
+    tx.put_versions(issuer, versions)
+    entries = tx.append(
+        [
+            ("replaced", record.canonical(record.of_replacement(issuer, old, new, message, now)))
+            for old, new in replacements
+        ]
+    )
+    tx.put_replaced(issuer, [(e, old, new.number) for e, (old, new) in zip(entries, replacements, strict=True)])
+    return tuple(done)

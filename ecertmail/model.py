@@ -1,0 +1,256 @@
+"""The things ecertmail talks about: frozen values and code enums, shared by every room."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from ecertmail.findings import Finding
+
+
+class CertificateStatus(StrEnum):
+    """What a certificate's issuer says it is (UN/CEFACT status codes, DOMAIN.md section 3)."""
+
+    APPROVED = "39"
+    WITHDRAWN = "40"
+    REJECTED = "41"
+    PENDING = "42"
+    REPLACED = "44"
+    DRAFT = "47"
+    CANCELLED = "64"
+    ISSUED = "70"
+
+
+class ResultCode(StrEnum):
+    """What became of one certificate of a message."""
+
+    RECORDED = "recorded"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    REFUSED = "refused"
+
+
+class Outcome(StrEnum):
+    """What became of a whole message."""
+
+    ACCEPTED = "accepted"
+    PARTIAL = "partial"
+    REFUSED = "refused"
+    QUARANTINED = "quarantined"
+    REPEATED = "repeated"
+    RECEIPT = "receipt"
+
+
+class SignatureStatus(StrEnum):
+    """What the OpenPGP engine found; a fact, not yet a judgement."""
+
+    GOOD = "good"
+    BAD = "bad"
+    UNKNOWN_KEY = "unknown-key"
+    MULTIPLE = "multiple"
+    UNREADABLE = "unreadable"
+    WEAK = "weak"
+    KEY_EXPIRED = "key-expired"
+    KEY_REVOKED = "key-revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What the transport said about a message, which is all that is trusted of it before the signature."""
+
+    reverse_path: str
+    recipients: tuple[str, ...]
+    source: str
+    peer: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedMessage:
+    """The two halves of a multipart/signed mail, sliced from the received octets (RFC 3156 section 5)."""
+
+    signed_octets: bytes
+    signature: bytes
+    from_address: str | None
+    message_id: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureCheck:
+    """Facts about one signature; `fingerprint` is the primary key's, 40 upper-case hex digits."""
+
+    status: SignatureStatus
+    fingerprint: str = ""
+    signed_at: datetime | None = None
+    key_expires_at: datetime | None = None
+    algorithm: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """One certificate as received: the fields that are indexed, and its canonical octets."""
+
+    number: str
+    status: CertificateStatus
+    type: str
+    profile: str
+    issued_at: str
+    exporting_country: str
+    importing_country: str
+    title: str
+    replaces: tuple[str, ...]
+    octets: bytes
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One certificate element of a batch: readable or not, with what was found on the way."""
+
+    number: str
+    certificate: Certificate | None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """All certificates of one message, in order."""
+
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partner:
+    """Another authority: who it is, which keys speak for it and what it may do."""
+
+    id: str
+    name: str
+    country: str
+    addresses: tuple[str, ...]
+    fingerprints: tuple[str, ...]
+    issues_for: tuple[str, ...]
+    profiles: tuple[str, ...]
+
+    @property
+    def receipt_address(self) -> str:
+        """Where receipts go: the first registered address, never what a mail asks for."""
+        return self.addresses[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """The institution that runs this node."""
+
+    name: str
+    country: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """Everything that octets, keys and schemas say about one message; computed without the ledger."""
+
+    envelope: Envelope
+    octets_sha256: str
+    message: SignedMessage | None = None
+    signature: SignatureCheck | None = None
+    partner: Partner | None = None
+    batch: Batch | None = None
+    is_receipt: bool = False
+    findings: tuple[Finding, ...] = ()
+    mic: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the ledger holds of one certificate: its current status, and every version's status and hash."""
+
+    status: CertificateStatus
+    versions: tuple[tuple[CertificateStatus, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The judgement on one certificate of a message; `entry` is its place in the ledger once recorded.
+
+    `replaced` are the numbers that become replaced because this certificate names them.
+    """
+
+    number: str
+    code: ResultCode
+    certificate: Certificate | None
+    findings: tuple[Finding, ...] = ()
+    replaced: tuple[str, ...] = ()
+    entry: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The judgement on one message."""
+
+    outcome: Outcome
+    results: tuple[Result, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the ledger's log: its index, the canonical bytes and their RFC 6962 leaf hash."""
+
+    index: int
+    kind: str
+    record: bytes
+    leaf: bytes
+
+
+class DeliveryState(StrEnum):
+    """Where an outgoing mail stands (DESIGN.md section 4)."""
+
+    DUE = "due"
+    SENDING = "sending"
+    DEFERRED = "deferred"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One outgoing mail to one address; its octets never change once stored."""
+
+    id: int
+    kind: str
+    recipient: str
+    reverse_path: str
+    message_id: str
+    octets: bytes = field(repr=False)
+    state: DeliveryState
+    attempts: int
+    created_at: datetime
+
+
+class Attempted(StrEnum):
+    """How one try to send ended."""
+
+    SENT = "sent"
+    TEMPORARY = "temporary"
+    PERMANENT = "permanent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try to send: how it ended and what the server said."""
+
+    outcome: Attempted
+    reply: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spooled:
+    """One message out of the spool, with its octets."""
+
+    id: str
+    envelope: Envelope
+    octets: bytes = field(repr=False)
+    claims: int

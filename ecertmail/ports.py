@@ -1,0 +1,113 @@
+"""The few doors through which `flow` reaches the world; app hands in real ones, tests hand in fakes that can lie."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from ecertmail.model import Attempt, Certificate, Delivery, DeliveryState, Envelope, Known, SignatureCheck, Spooled
+
+
+class Spool(Protocol):
+    """What came in and is not decided yet."""
+
+    def add(self, arrivals: Sequence[tuple[str, Envelope, bytes]]) -> None:
+        """Store messages durably, all or none."""
+
+    def claim(self, now: datetime, limit: int) -> list[Spooled]:
+        """Take the oldest undecided messages for processing."""
+
+    def unclaim(self, spool_ids: Iterable[str]) -> None:
+        """Give messages back as if they had not been claimed: the trouble was ours."""
+
+    def retry(self, spool_ids: Iterable[str]) -> None:
+        """Give messages back with the claim counted: processing them failed."""
+
+    def archive(self, spool_ids: Iterable[str], now: datetime) -> None:
+        """Mark messages as decided; their octets stay readable."""
+
+    def quarantine(self, spool_id: str, reason: str, detail: str, now: datetime) -> None:
+        """Set a message aside for the operator."""
+
+
+class Transaction(Protocol):
+    """One commit of the ledger: entries, state, receipt and deliveries together, or none of them."""
+
+    def decided(self, spool_id: str) -> bool:
+        """Say whether this spooled message is in the ledger already."""
+
+    def earlier_receipt(self, fingerprint: str, mic: str) -> int | None:
+        """Return the mail that answered the same signed octets of the same key, if they were accepted before."""
+
+    def known(self, issuer: str, numbers: Iterable[str]) -> dict[str, Known]:
+        """Return what is recorded of these certificate numbers."""
+
+    def append(self, records: Sequence[tuple[str, bytes]]) -> range:
+        """Append (kind, canonical record) pairs to the log and return their indexes."""
+
+    def next_index(self) -> int:
+        """Return the index that the next appended record gets."""
+
+    def put_versions(self, issuer: str, versions: Sequence[tuple[int, str, Certificate]]) -> None:
+        """Store certificate versions as (entry, kind, certificate); kind `certificate` also becomes current."""
+
+    def put_replaced(self, issuer: str, replaced: Sequence[tuple[int, str, str]]) -> None:
+        """Mark certificates as replaced, as (entry, old number, new number)."""
+
+    def put_message(self, spool_id: str, entry: int, facts: Mapping[str, str | int | None]) -> None:
+        """Store that a spooled message was decided."""
+
+    def stage(self, kind: str, recipient: str, reverse_path: str, message_id: str, octets: bytes, now: datetime) -> int:
+        """Store a mail and a delivery of it; return the mail's id."""
+
+    def stage_again(self, mail: int, now: datetime) -> None:
+        """Add another delivery of a stored mail: same octets, same Message-ID."""
+
+
+class Ledger(Protocol):
+    """The append-only log, the current state and the outbox."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Open the one writing transaction; leaving it commits, an exception rolls back."""
+
+
+class Outbox(Protocol):
+    """Deliveries that are to be made."""
+
+    def take_due(self, now: datetime, limit: int) -> list[Delivery]:
+        """Move due deliveries to `sending` and return them."""
+
+    def settle(
+        self, delivery: Delivery, attempt: Attempt, state: DeliveryState, next_at: datetime | None, now: datetime
+    ) -> None:
+        """Record an attempt and what it made of the delivery."""
+
+
+class OpenPgp(Protocol):
+    """Facts about signatures, and our own signature."""
+
+    def check(self, signed: bytes, signature: bytes) -> SignatureCheck:
+        """Report what one detached signature is worth; never decide."""
+
+    def sign(self, octets: bytes) -> bytes:
+        """Return an armoured detached SHA-512 signature with the node's key."""
+
+
+class Sender(Protocol):
+    """Whoever takes outgoing mail from us."""
+
+    async def send(self, delivery: Delivery) -> Attempt:
+        """Try once to hand over a mail; never raises for what the server does."""
+
+
+class EventLog(Protocol):
+    """One line an event, for the operator at three in the morning; no content, no secrets."""
+
+    def info(self, event: str, **facts: object) -> None:
+        """Something happened as it should."""
+
+    def warning(self, event: str, **facts: object) -> None:
+        """Something needs a look."""
+
+    def error(self, event: str, **facts: object) -> None:
+        """Something needs action."""

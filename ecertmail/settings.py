@@ -1,0 +1,145 @@
+"""The shape of the configuration files: every key with its type, its default and what is right for it."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from ecertmail.core.address import normal
+from ecertmail.core.profiles import PROFILES
+
+
+def _address(value: str) -> str:
+    if (address := normal(value)) is None:
+        raise ValueError("must be one plain mail address such as ecert@example.org")
+    return address
+
+
+def _country(value: str) -> str:
+    if not re.fullmatch("[A-Z]{2}", value):
+        raise ValueError("must be a two-letter country code in capitals such as NZ")
+    return value
+
+
+def _fingerprint(value: str) -> str:
+    digits = value.replace(" ", "").upper()
+    if not re.fullmatch("[0-9A-F]{40}|[0-9A-F]{64}", digits):
+        raise ValueError("must be a full fingerprint, 40 hex digits; `gpg --fingerprint` shows it")
+    return digits
+
+
+def _profile(value: str) -> str:
+    names = [profile.name for profile in PROFILES]
+    if value not in names:
+        raise ValueError(f"must be one of {', '.join(names)}")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Country = Annotated[str, AfterValidator(_country)]
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
+ProfileName = Annotated[str, AfterValidator(_profile)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, and an unknown key is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class AuthoritySection(Section):
+    """[authority]: who runs this node."""
+
+    name: Annotated[str, Field(min_length=1)]
+    country: Country
+    address: Address
+    mailboxes: tuple[Address, ...] = ()
+
+
+class ListenSection(Section):
+    """[listen]: the SMTP listener."""
+
+    host: str = "127.0.0.1"
+    port: Port = 2525
+    tls_port: Port = 0
+    hostname: str = "localhost"
+    certificate: str = ""
+    private_key: str = ""
+    require_starttls: bool = False
+
+
+class LimitsSection(Section):
+    """[limits]: what one peer may use."""
+
+    message_size: Count = 25_000_000
+    recipients: Count = 100
+    connections: Count = 200
+    connections_per_address: Count = 50
+    commands: Count = 1000
+    idle_timeout: Positive = 60.0
+    slowest_rate: Count = 100
+
+
+class SendSection(Section):
+    """[send]: the smarthost for outgoing mail."""
+
+    host: str = "127.0.0.1"
+    port: Port = 25
+    starttls: Literal["never", "when-offered", "required"] = "when-offered"
+    implicit_tls: bool = False
+    ca_file: str = ""
+    username: str = ""
+    password_file: str = ""
+    timeout: Positive = 60.0
+    retry_minutes: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 5, 15, 60, 120, 240)
+    give_up_days: Positive = 5.0
+
+
+class KeysSection(Section):
+    """[keys]: the node's OpenPGP key."""
+
+    fingerprint: Fingerprint
+    home: str = "keys/gnupg"
+    passphrase_file: str = "keys/passphrase"  # noqa: S105 - the name of a file
+
+
+class PathsSection(Section):
+    """[paths]: where things are; an empty `schemas` means those of the package."""
+
+    spool: str = "spool"
+    partners: str = "partners"
+    schemas: str = ""
+
+
+class LogSection(Section):
+    """[log]: how events are written."""
+
+    format: Literal["auto", "human", "journal", "json"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Section):
+    """The file ecertmail.toml."""
+
+    authority: AuthoritySection
+    keys: KeysSection
+    listen: ListenSection = ListenSection()
+    limits: LimitsSection = LimitsSection()
+    send: SendSection = SendSection()
+    paths: PathsSection = PathsSection()
+    log: LogSection = LogSection()
+
+
+class PartnerFile(Section):
+    """A file partners/ID.toml."""
+
+    name: Annotated[str, Field(min_length=1)]
+    country: Country
+    addresses: Annotated[tuple[Address, ...], Field(min_length=1)]
+    fingerprints: Annotated[tuple[Fingerprint, ...], Field(min_length=1)]
+    key_file: str
+    issues_for: tuple[Country, ...] = ()
+    profiles: tuple[ProfileName, ...] = tuple(profile.name for profile in PROFILES)

@@ -1,0 +1,1 @@
+"""The disk: what came in, and what was decided."""

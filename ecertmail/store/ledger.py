@@ -1,0 +1,185 @@
+"""The ledger: an append-only log, the current state derived from it, and the outbox, in one SQLite file.
+
+Entries, certificates, receipt and deliveries of one message commit together, or nothing of them does. Triggers refuse
+UPDATE and DELETE on the log and on certificate versions; `ecertmail ledger verify` finds who went around them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from sqlite3 import Cursor
+
+from sqlite_utils import Database, Migrations
+
+from ecertmail.core.merkle import leaf_hash
+from ecertmail.model import Certificate, CertificateStatus, Known
+from ecertmail.store import database
+
+migrations = Migrations("ecertmail.ledger")
+
+_SCHEMA = """
+CREATE TABLE entry (idx INTEGER PRIMARY KEY, kind TEXT NOT NULL, record BLOB NOT NULL, leaf BLOB NOT NULL) STRICT;
+CREATE TABLE version (
+  entry INTEGER PRIMARY KEY REFERENCES entry(idx), kind TEXT NOT NULL, issuer TEXT NOT NULL, number TEXT NOT NULL,
+  status TEXT NOT NULL, sha256 TEXT NOT NULL, replaced_by TEXT NOT NULL, octets BLOB NOT NULL) STRICT;
+CREATE INDEX version_by_number ON version(issuer, number);
+CREATE TABLE certificate (
+  issuer TEXT NOT NULL, number TEXT NOT NULL, status TEXT NOT NULL, type TEXT NOT NULL, profile TEXT NOT NULL,
+  issued_at TEXT NOT NULL, exporting TEXT NOT NULL, importing TEXT NOT NULL, title TEXT NOT NULL,
+  entry INTEGER NOT NULL REFERENCES entry(idx), PRIMARY KEY (issuer, number)) STRICT, WITHOUT ROWID;
+CREATE INDEX certificate_by_number ON certificate(number);
+CREATE TABLE mail (id INTEGER PRIMARY KEY, message_id TEXT NOT NULL UNIQUE, octets BLOB NOT NULL) STRICT;
+CREATE TABLE message (
+  spool_id TEXT PRIMARY KEY, entry INTEGER NOT NULL REFERENCES entry(idx), partner TEXT NOT NULL,
+  fingerprint TEXT NOT NULL, mic TEXT NOT NULL, outcome TEXT NOT NULL, mail INTEGER REFERENCES mail(id)) STRICT;
+CREATE INDEX message_by_mic ON message(fingerprint, mic);
+CREATE TABLE delivery (
+  id INTEGER PRIMARY KEY, mail INTEGER NOT NULL REFERENCES mail(id), kind TEXT NOT NULL, recipient TEXT NOT NULL,
+  reverse_path TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, created_at TEXT NOT NULL,
+  next_at TEXT NOT NULL, reply TEXT NOT NULL) STRICT;
+CREATE INDEX delivery_due ON delivery(state, next_at);
+CREATE TABLE attempt (
+  delivery INTEGER NOT NULL REFERENCES delivery(id), at TEXT NOT NULL, outcome TEXT NOT NULL,
+  reply TEXT NOT NULL) STRICT;
+"""
+
+_APPEND_ONLY = """
+CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
+BEGIN SELECT RAISE(ABORT, 'the {table} table is append-only'); END;
+"""
+
+
+@migrations()
+def m001_ledger(db: Database) -> None:
+    """The log, the versions, the current state and the outbox."""
+    triggers = [
+        _APPEND_ONLY.format(table=table, verb=verb) for table in ("entry", "version") for verb in ("update", "delete")
+    ]
+    for statement in [*filter(str.strip, _SCHEMA.split(";\n")), *triggers]:
+        db.execute(statement)
+
+
+class SqliteLedger:
+    """The one writer of the ledger."""
+
+    def __init__(self, path: Path) -> None:
+        self.db = database.Writer(path, migrations)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator["LedgerTransaction"]:
+        """Open the one writing transaction; leaving it commits, an exception rolls back."""
+        with self.db.writing() as cursor:
+            yield LedgerTransaction(cursor)
+
+
+class LedgerTransaction:
+    """What may be read and written in one commit."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+
+    def decided(self, spool_id: str) -> bool:
+        """Say whether this spooled message is in the ledger already: a crash came between the two commits."""
+        return self._one("SELECT 1 FROM message WHERE spool_id=?", spool_id) is not None
+
+    def earlier_receipt(self, fingerprint: str, mic: str) -> int | None:
+        """Return the mail that answered the same signed octets of the same key, if they were accepted before."""
+        row = self._one(
+            "SELECT mail FROM message WHERE fingerprint=? AND mic=? AND outcome IN ('accepted','partial') LIMIT 1",
+            fingerprint,
+            mic,
+        )
+        return None if row is None else int(str(row[0]))
+
+    def known(self, issuer: str, numbers: Iterable[str]) -> dict[str, Known]:
+        """Return what is recorded of these certificate numbers of one issuer."""
+        found = {}
+        for number in dict.fromkeys(numbers):
+            rows = self._cursor.execute(
+                "SELECT c.status, v.status, v.sha256 FROM certificate c JOIN version v USING (issuer, number)"
+                " WHERE c.issuer=? AND c.number=? AND v.kind='certificate'",
+                (issuer, number),
+            ).fetchall()
+            if rows:
+                versions = tuple((CertificateStatus(status), sha256) for _, status, sha256 in rows)
+                found[number] = Known(status=CertificateStatus(rows[0][0]), versions=versions)
+        return found
+
+    def next_index(self) -> int:
+        """Return the index that the next appended record gets; the first is 0."""
+        row = self._one("SELECT coalesce(max(idx) + 1, 0) FROM entry")
+        return int(str(row[0])) if row else 0
+
+    def append(self, records: Sequence[tuple[str, bytes]]) -> range:
+        """Append (kind, canonical record) pairs to the log and return their indexes."""
+        first = self.next_index()
+        self._cursor.executemany(
+            "INSERT INTO entry VALUES (?,?,?,?)",
+            [(first + i, kind, record, leaf_hash(record)) for i, (kind, record) in enumerate(records)],
+        )
+        return range(first, first + len(records))
+
+    def put_versions(self, issuer: str, versions: Sequence[tuple[int, str, Certificate]]) -> None:
+        """Store certificate versions as (entry, kind, certificate); those of kind `certificate` become current."""
+        self._cursor.executemany(
+            "INSERT INTO version VALUES (?,?,?,?,?,?,'',?)",
+            [(entry, kind, issuer, c.number, c.status.value, c.sha256, c.octets) for entry, kind, c in versions],
+        )
+        self._cursor.executemany(
+            "INSERT OR REPLACE INTO certificate VALUES (?,?,?,?,?,?,?,?,?,?)",
+            [
+                (issuer, c.number, c.status.value, c.type, c.profile, c.issued_at, c.exporting_country,
+                 c.importing_country, c.title, entry)
+                for entry, kind, c in versions
+                if kind == "certificate"
+            ],
+        )  # fmt: skip
+
+    def put_replaced(self, issuer: str, replaced: Sequence[tuple[int, str, str]]) -> None:
+        """Mark certificates as replaced, as (entry, old number, new number); the old content stays."""
+        status = CertificateStatus.REPLACED.value
+        self._cursor.executemany(
+            "INSERT INTO version VALUES (?,'replaced',?,?,?,'',?,x'')",
+            [(entry, issuer, old, status, new) for entry, old, new in replaced],
+        )
+        self._cursor.executemany(
+            "UPDATE certificate SET status=?, entry=? WHERE issuer=? AND number=?",
+            [(status, entry, issuer, old) for entry, old, _ in replaced],
+        )
+
+    def put_message(self, spool_id: str, entry: int, facts: Mapping[str, str | int | None]) -> None:
+        """Store that a spooled message was decided; `facts` are partner, fingerprint, mic, outcome and mail."""
+        self._cursor.execute(
+            "INSERT INTO message VALUES (:spool_id,:entry,:partner,:fingerprint,:mic,:outcome,:mail)",
+            {"spool_id": spool_id, "entry": entry, **facts},
+        )
+
+    def stage(self, kind: str, recipient: str, reverse_path: str, message_id: str, octets: bytes, now: datetime) -> int:
+        """Store a mail and a first delivery of it; return the mail's id."""
+        self._cursor.execute("INSERT INTO mail(message_id, octets) VALUES (?,?)", (message_id, octets))
+        mail = int(self._cursor.lastrowid or 0)
+        at = now.isoformat(timespec="milliseconds")
+        self._cursor.execute(
+            "INSERT INTO delivery(mail,kind,recipient,reverse_path,state,attempts,created_at,next_at,reply)"
+            " VALUES (?,?,?,?,'due',0,?,?,'')",
+            (mail, kind, recipient, reverse_path, at, at),
+        )
+        return mail
+
+    def stage_again(self, mail: int, now: datetime) -> None:
+        """Add another delivery of a stored mail: same octets, same Message-ID, same address."""
+        at = now.isoformat(timespec="milliseconds")
+        self._cursor.execute(
+            "INSERT INTO delivery(mail,kind,recipient,reverse_path,state,attempts,created_at,next_at,reply)"
+            " SELECT mail,kind,recipient,reverse_path,'due',0,?,?,'' FROM delivery WHERE mail=? ORDER BY id LIMIT 1",
+            (at, at, mail),
+        )
+
+    def _one(self, statement: str, *values: str) -> tuple[object, ...] | None:
+        row = self._cursor.execute(statement, values).fetchone()
+        return None if row is None else tuple(row)

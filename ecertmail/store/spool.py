@@ -1,0 +1,219 @@
+"""What came in and is not decided yet, the quarantine, and the archive of every octet received.
+
+| state       | stands for                                   | legal next                          |
+|-------------|----------------------------------------------|-------------------------------------|
+| spooled     | accepted with 250, to be processed           | claimed (same row, `claims` + 1)    |
+| claimed     | being processed; a crash leaves it so        | archived, quarantined, spooled      |
+| quarantined | set aside with a reason                      | spooled (operator), dropped         |
+| archived    | decided; kept to be viewed and exported      |                                     |
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlite_utils import Database, Migrations
+
+from ecertmail.errors import NotFoundError
+from ecertmail.model import Envelope, Spooled
+from ecertmail.store import database
+
+MAX_CLAIMS = 3
+
+migrations = Migrations("ecertmail.spool")
+
+
+@migrations()
+def m001_spool(db: Database) -> None:
+    """The one table: an envelope, the octets, and where the message stands."""
+    db.table("message").create(
+        {
+            "seq": int, "id": str, "state": str, "claims": int, "received_at": str, "reverse_path": str,
+            "recipients": str, "source": str, "peer": str, "size": int, "reason": str, "detail": str, "changed_at": str,
+            "octets": bytes,
+        },
+        pk="seq", not_null={"id", "state", "claims", "octets"}, strict=True,
+    )  # fmt: skip
+    db.table("message").create_index(["id"], unique=True)
+    db.table("message").create_index(["state", "seq"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One message of the spool as an operator sees it, without its octets."""
+
+    id: str
+    state: str
+    claims: int
+    envelope: Envelope
+    size: int
+    reason: str
+    detail: str
+    changed_at: str
+
+
+class SqliteSpool:
+    """The spool in one SQLite file; the only writer is the process that holds the installation's lock."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = database.Writer(path, migrations)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def recover(self, now: datetime) -> int:
+        """Release what a dead process had claimed; the claim still counts. Return how many there were."""
+        with self._db.writing() as cursor:
+            cursor.execute("UPDATE message SET state='spooled', changed_at=? WHERE state='claimed'", (_iso(now),))
+            return cursor.rowcount
+
+    def add(self, arrivals: Sequence[tuple[str, Envelope, bytes]]) -> None:
+        """Store messages durably, all or none, in one commit.
+
+        Raises:
+            StoreBusyError: nothing was stored; the sender must be told to try again.
+        """
+        rows = [
+            (spool_id, _iso(e.received_at), e.reverse_path, "\n".join(e.recipients), e.source, e.peer, len(octets),
+             _iso(e.received_at), octets)
+            for spool_id, e, octets in arrivals
+        ]  # fmt: skip
+        with self._db.writing() as cursor:
+            cursor.executemany(
+                "INSERT INTO message(id,state,claims,received_at,reverse_path,recipients,source,peer,size,reason,"
+                "detail,changed_at,octets) VALUES (?,'spooled',0,?,?,?,?,?,?,'','',?,?)",
+                rows,
+            )
+
+    def claim(self, now: datetime, limit: int) -> list[Spooled]:
+        """Take the oldest undecided messages.
+
+        One that was claimed before goes alone: if it kills the process again, it costs no other message a claim.
+        One that was claimed three times without a verdict goes to quarantine, and the next one is taken.
+        """
+        with self._db.writing() as cursor:
+            cursor.execute(
+                "UPDATE message SET state='quarantined', reason='no-verdict', changed_at=?,"
+                " detail='processing ended three times without a verdict' WHERE state='spooled' AND claims>=?",
+                (_iso(now), MAX_CLAIMS),
+            )
+            rows = cursor.execute(
+                _OLDEST,
+                (limit,),
+            ).fetchall()
+            fresh = [row for row in rows if row[2] == 0]
+            taken = rows[:1] if rows and rows[0][2] > 0 else fresh
+            cursor.executemany(
+                "UPDATE message SET state='claimed', claims=claims+1, changed_at=? WHERE id=?",
+                [(_iso(now), row[0]) for row in taken],
+            )
+        return [
+            Spooled(id=row[0], envelope=_row(row).envelope, octets=row[len(_NAMES)], claims=row[2] + 1) for row in taken
+        ]
+
+    def unclaim(self, spool_ids: Iterable[str]) -> None:
+        """Give messages back without counting the claim: the trouble was ours, not theirs."""
+        self._each("UPDATE message SET state='spooled', claims=claims-1 WHERE id=? AND state='claimed'", spool_ids)
+
+    def retry(self, spool_ids: Iterable[str]) -> None:
+        """Give messages back with the claim counted: processing them failed."""
+        self._each("UPDATE message SET state='spooled' WHERE id=? AND state='claimed'", spool_ids)
+
+    def archive(self, spool_ids: Iterable[str], now: datetime) -> None:
+        """Mark messages as decided; their octets stay readable."""
+        with self._db.writing() as cursor:
+            cursor.executemany(
+                "UPDATE message SET state='archived', reason='', detail='', changed_at=? WHERE id=?",
+                [(_iso(now), spool_id) for spool_id in spool_ids],
+            )
+
+    def quarantine(self, spool_id: str, reason: str, detail: str, now: datetime) -> None:
+        """Set a message aside for the operator, with the finding's code and what is known about it."""
+        with self._db.writing() as cursor:
+            cursor.execute(
+                "UPDATE message SET state='quarantined', reason=?, detail=?, changed_at=? WHERE id=?",
+                (reason, detail, _iso(now), spool_id),
+            )
+
+    def release(self, spool_id: str, now: datetime) -> None:
+        """Process a quarantined message again, after its cause was mended."""
+        self._change("UPDATE message SET state='spooled', claims=0, changed_at=? WHERE id=? AND state='quarantined'",
+                     (_iso(now), spool_id), spool_id)  # fmt: skip
+
+    def drop(self, spool_id: str) -> None:
+        """Delete a quarantined message for good."""
+        self._change("DELETE FROM message WHERE id=? AND state='quarantined'", (spool_id,), spool_id)
+
+    def _change(self, statement: str, values: tuple[str, ...], spool_id: str) -> None:
+        with self._db.writing() as cursor:
+            cursor.execute(statement, values)
+            if cursor.rowcount == 0:
+                raise NotFoundError(f"{spool_id}: no quarantined message has this id; see `ecertmail spool list`")
+
+    def _each(self, statement: str, spool_ids: Iterable[str]) -> None:
+        with self._db.writing() as cursor:
+            cursor.executemany(statement, [(spool_id,) for spool_id in spool_ids])
+
+
+class SpoolReader:
+    """The spool to look at, also while the daemon runs."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = database.open_reader(path)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    def list(self, states: Sequence[str], limit: int) -> list[Row]:
+        """Return the newest messages in these states."""
+        marks = ",".join("?" * len(states))
+        statement = f"SELECT {_COLUMNS} FROM message WHERE state IN ({marks}) ORDER BY seq DESC LIMIT ?"  # noqa: S608
+        return [_row(row) for row in self._db.execute(statement, (*states, limit))]
+
+    def get(self, spool_id: str) -> tuple[Row, bytes]:
+        """Return one message with its octets.
+
+        Raises:
+            NotFoundError: there is none with this id.
+        """
+        statement = f"SELECT {_COLUMNS}, octets FROM message WHERE id=?"  # noqa: S608
+        with closing(self._db.execute(statement, (spool_id,))) as cursor:
+            row = cursor.fetchone()
+        if row is None:
+            raise NotFoundError(f"{spool_id}: no message in the spool has this id; see `ecertmail spool list --all`")
+        return _row(row), row[len(_NAMES)]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many messages are in each state."""
+        return dict(self._db.execute("SELECT state, count(*) FROM message GROUP BY state"))
+
+
+_NAMES = ("id", "state", "claims", "received_at", "reverse_path", "recipients", "source", "peer", "size", "reason",
+          "detail", "changed_at")  # fmt: skip
+_COLUMNS = ",".join(_NAMES)
+_OLDEST = f"SELECT {_COLUMNS}, octets FROM message WHERE state='spooled' ORDER BY seq LIMIT ?"  # noqa: S608
+
+
+def _row(row: tuple[object, ...] | sqlite3.Row) -> Row:
+    values = dict(zip(_NAMES, row, strict=False))
+    envelope = Envelope(
+        reverse_path=str(values["reverse_path"]),
+        recipients=tuple(str(values["recipients"]).split("\n")),
+        source=str(values["source"]),
+        peer=str(values["peer"]),
+        received_at=datetime.fromisoformat(str(values["received_at"])),
+    )
+    return Row(
+        id=str(values["id"]), state=str(values["state"]), claims=int(str(values["claims"])), envelope=envelope,
+        size=int(str(values["size"])), reason=str(values["reason"]), detail=str(values["detail"]),
+        changed_at=str(values["changed_at"]),
+    )  # fmt: skip
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
