@@ -50,7 +50,9 @@ def load_examiner(config: Config) -> Examiner:
     keyring = GnupgKeyring(config.path(section.home))
     passphrase = secret(config, section.passphrase_file, "the key's passphrase")
     signer = pgp.load_signer(keyring.secret_key(section.fingerprint, passphrase), passphrase)
-    engine = pgp.OpenPgpEngine(partner_keys(config, keyring), keyring.explain, signer)
+    keys = partner_keys(config, keyring)
+    keyring.close()  # the key is in memory now; no agent needs to hold it as well
+    engine = pgp.OpenPgpEngine(keys, keyring.explain, signer)
     by_fingerprint = {fingerprint: partner for partner, _ in config.partners for fingerprint in partner.fingerprints}
     return Examiner(openpgp=engine, partners=by_fingerprint, schemas=schemas.load(config.schemas))
 

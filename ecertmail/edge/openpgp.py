@@ -14,6 +14,8 @@ from ecertmail.core.openpgp import signature_packets
 from ecertmail.errors import KeyringError
 from ecertmail.model import SignatureCheck, SignatureStatus
 
+_SECRET = (pysequoia.packet.Tag.SecretKey, pysequoia.packet.Tag.SecretSubkey)
+
 Explain = Callable[[bytes, bytes, str], SignatureStatus]
 
 
@@ -37,12 +39,13 @@ def read_public_key(octets: bytes) -> PublicKey:
     """
     try:
         certs = pysequoia.Cert.split_bytes(octets)
+        secret = any(packet.tag in _SECRET for packet in pysequoia.packet.PacketPile.from_bytes(octets))
     except Exception as error:
         raise KeyringError(f"not an OpenPGP key: {_first_line(error)}") from error
     if len(certs) != 1:
         raise KeyringError(f"it must hold exactly one public key, but holds {len(certs)}")
     cert = certs[0]
-    if cert.has_secret_keys:
+    if secret:
         raise KeyringError("it holds a SECRET key; ask for the public one, and have the secret one revoked")
     ids = {
         value.upper()

@@ -21,6 +21,8 @@ from ecertmail.errors import TemporaryError
 from ecertmail.model import Envelope
 from ecertmail.ports import EventLog
 
+_NULL = "<>"  # aiosmtpd takes an empty string for "no MAIL yet"
+
 Accept = Callable[[Envelope, bytes], Awaitable[str]]
 
 
@@ -83,7 +85,7 @@ class Handler:
         self, _server: SMTP, _session: Session, envelope: SmtpEnvelope, address: str | None, options: list[str]
     ) -> str:
         """Take the null return path or a plain address."""
-        sender = "" if address in {None, "", "<>"} else normal(str(address))
+        sender = _NULL if address in {None, "", _NULL} else normal(str(address))
         if sender is None:
             return "553 5.1.7 This sender address is not a plain address"
         envelope.mail_from = sender
@@ -111,7 +113,7 @@ class Handler:
             self._log.warning("smtp.bare-line-end", peer=_peer(session))
             return "550 5.6.0 Bare CR, LF or NUL octets are not accepted"
         received = Envelope(
-            reverse_path=envelope.mail_from or "",
+            reverse_path=(envelope.mail_from or "").replace(_NULL, ""),
             recipients=tuple(envelope.rcpt_tos),
             source="smtp",
             peer=_peer(session),

@@ -1,0 +1,191 @@
+"""What tests are made of: keys, certificates, signed mails and whole installations, each in one line."""
+
+import base64
+import subprocess
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import pysequoia
+
+from ecertmail.config import packaged
+from ecertmail.core import outgoing
+from ecertmail.core.batch import Schema
+from ecertmail.edge import openpgp
+from ecertmail.flow.examine import Examiner
+from ecertmail.model import Authority, Envelope, Partner, SignatureStatus
+from ecertmail.store import schemas
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+CHINA = Authority(name="China Customs", country="CN", address="ecert@customs.example")
+DATA = Path(__file__).parent / "data"
+SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+
+@dataclass(frozen=True)
+class Key:
+    """An OpenPGP key with its secret, for a mail address."""
+
+    address: str
+    tsk: pysequoia.Tsk
+
+    @property
+    def public(self) -> openpgp.PublicKey:
+        return openpgp.read_public_key(bytes(self.tsk.extract_certificate()))
+
+    @property
+    def fingerprint(self) -> str:
+        return self.public.fingerprint
+
+    def sign(self, octets: bytes) -> bytes:
+        return pysequoia.sign(self.tsk.signer(), octets, mode=pysequoia.SignatureMode.DETACHED)
+
+
+def make_key(address: str, **options: object) -> Key:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return Key(address, pysequoia.Tsk.generate(user_id=f"Test <{address}>", **options))  # type: ignore[arg-type]
+
+
+@cache
+def key_of(address: str) -> Key:
+    """The same key for the same address, within one run."""
+    return make_key(address)
+
+
+NZ_ADDRESS, AU_ADDRESS = "ecert@mpi.example", "ecert@daff.example"
+
+
+def partner(partner_id: str, address: str, country: str, **changes: object) -> Partner:
+    made = Partner(
+        id=partner_id,
+        name=f"Authority of {country}",
+        country=country,
+        addresses=(address,),
+        fingerprints=(key_of(address).fingerprint,),
+        issues_for=(country,),
+        profiles=("certificates", "sps-d17a"),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def new_zealand(**changes: object) -> Partner:
+    return partner("nz", NZ_ADDRESS, "NZ", **changes)
+
+
+def australia(**changes: object) -> Partner:
+    return partner("au", AU_ADDRESS, "AU", **changes)
+
+
+def certificates_xml(*numbers: str, country: str = "NZ", status: str = "Approved", title: str = "Lamb") -> bytes:
+    """A document of the flat `certificates` format."""
+    body = "".join(
+        f'<certificate id="{number}" status="{status}">'
+        '<issue_date year="2026" month="01" day="15" hour="12" min="00" sec="00"/>'
+        f'<exporting_country country_code="{country}"/><country_name>Exporter</country_name>'
+        "<competent_authority>Authority</competent_authority>"
+        '<importing_country country_code="CN"/><country_name>China</country_name>'
+        f"<title>{title}</title></certificate>"
+        for number in numbers
+    )
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<certificates>{body}</certificates>\n'.encode()
+
+
+def sps_xml(number: str = "NZ-2026-004711", status: str = "70", notes: str = "") -> bytes:
+    """Our own SPSCertificate with another number or status."""
+    text = (DATA / "sps-851-nz.xml").read_text(encoding="utf-8")
+    text = text.replace(">NZ-2026-004711<", f">{number}<").replace(' name="Issued">70<', f">{status}<")
+    return text.encode()
+
+
+def batch_mail(
+    *documents: bytes, sender: str = NZ_ADDRESS, sign: Callable[[bytes], bytes] | None = None, serial: str = "1"
+) -> bytes:
+    """A signed batch mail, by default from New Zealand to China."""
+    files = [(f"batch-{place}.xml", document) for place, document in enumerate(documents, 1)]
+    return outgoing.batch_mail(
+        files, sender, CHINA.address, NOW, f"<{serial}@{sender.partition('@')[2]}>", sign or key_of(sender).sign
+    )
+
+
+def envelope(sender: str = NZ_ADDRESS) -> Envelope:
+    return Envelope(reverse_path=sender, recipients=(CHINA.address,), source="smtp", peer="127.0.0.1", received_at=NOW)
+
+
+@cache
+def compiled_schemas() -> dict[str, Schema]:
+    return schemas.load(packaged("schemas"))
+
+
+def unexplained(_signed: bytes, _signature: bytes, _fingerprint: str) -> SignatureStatus:
+    return SignatureStatus.BAD
+
+
+def examiner(*partners: Partner, keys: Sequence[Key] = (), explain: openpgp.Explain = unexplained) -> Examiner:
+    """China's examiner, which knows these partners; `keys` are those of partners not made by `partner`."""
+    partners = partners or (new_zealand(), australia())
+    known = [key_of(entry.addresses[0]) for entry in partners] + list(keys)
+    engine = openpgp.OpenPgpEngine(
+        {key.fingerprint: key.public for key in known}, explain, key_of(CHINA.address).tsk.signer()
+    )
+    by_fingerprint = {fingerprint: entry for entry in partners for fingerprint in entry.fingerprints}
+    return Examiner(openpgp=engine, partners=by_fingerprint, schemas=compiled_schemas())
+
+
+def armored(data: bytes, kind: str = "SIGNATURE") -> bytes:
+    """Any octets in OpenPGP armour, whatever they are."""
+    return b"-----BEGIN PGP %b-----\n\n%b-----END PGP %b-----\n" % (
+        kind.encode(),
+        base64.encodebytes(data),
+        kind.encode(),
+    )
+
+
+@dataclass(frozen=True)
+class Gpg:
+    """GnuPG on somebody's computer: makes the keys and signatures that our own tools refuse to make."""
+
+    home: Path
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        command = ["gpg", "--homedir", str(self.home), "--batch", "--no-tty", "--pinentry-mode", "loopback"]
+        done = subprocess.run(
+            [*command, "--passphrase", "", "--trust-model", "always", *arguments],
+            input=stdin,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr.decode())
+        return done.stdout
+
+    def generate(self, address: str, algorithm: str = "ed25519", expires: str = "never", at: str = "") -> str:
+        """Make a key, perhaps in the past (`at` is like 20200101T000000); return its fingerprint."""
+        user = f"Test <{address}>"
+        self.run(*_clock(at), "--quick-generate-key", user, algorithm, "sign", expires)
+        listed = self.run("--with-colons", "--list-keys", f"={user}").decode()
+        return next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
+
+    def sign(self, octets: bytes, key: str, *options: str, at: str = "") -> bytes:
+        return self.run(
+            *_clock(at), "--armor", "--local-user", key, *options, "--output", "-", "--detach-sign", stdin=octets
+        )
+
+    def public(self, key: str) -> bytes:
+        return self.run("--armor", "--export", key)
+
+    def revoke(self, key: str) -> None:
+        """Use the revocation certificate that GnuPG made with the key; it gives no reason, so it is a hard one."""
+        certificate = (self.home / "openpgp-revocs.d" / f"{key}.rev").read_bytes()
+        self.run("--import", stdin=certificate.replace(b"\n:-----BEGIN", b"\n-----BEGIN"))
+
+    def stop(self) -> None:
+        subprocess.run(["gpgconf", "--homedir", str(self.home), "--kill", "all"], check=False, capture_output=True)
+
+
+def _clock(at: str) -> list[str]:
+    return ["--faked-system-time", f"{at}!"] if at else []

@@ -1,0 +1,64 @@
+"""Kill -9 at random moments under load: whatever was acknowledged is in the ledger once, with one receipt."""
+
+import random
+import signal
+import smtplib
+import threading
+import time
+
+import pytest
+
+from tests.builders import CHINA, NZ_ADDRESS, batch_mail, certificates_xml
+from tests.installation import Installation, Sink, until
+
+MAILS = 200
+
+
+class Load(threading.Thread):
+    """A partner that sends its mails again and again until each was acknowledged."""
+
+    def __init__(self, daemon: Installation) -> None:
+        super().__init__()
+        self._daemon = daemon
+        self.mails = {n: batch_mail(certificates_xml(f"NZ/{n}"), serial=f"kill-{n}") for n in range(MAILS)}
+        self.acknowledged: set[int] = set()
+
+    def run(self) -> None:
+        while missing := sorted(self.mails.keys() - self.acknowledged):
+            try:
+                self._send(missing)
+            except (OSError, smtplib.SMTPException):
+                time.sleep(0.05)
+
+    def _send(self, numbers: list[int]) -> None:
+        with smtplib.SMTP("127.0.0.1", self._daemon.port, timeout=5) as smtp:
+            for number in numbers:
+                smtp.sendmail(NZ_ADDRESS, [CHINA.address], self.mails[number])
+                self.acknowledged.add(number)
+
+
+@pytest.mark.slow
+def test_every_acknowledged_mail_is_recorded_once_with_one_receipt(china: Installation, sink: Sink) -> None:
+    moments = random.Random(26)  # noqa: S311 - not a secret
+    china.start()
+    load = Load(china)
+    load.start()
+    kills = 0
+    while load.is_alive() and kills < 8:
+        time.sleep(moments.uniform(0.05, 0.6))
+        china.stop(signal.SIGKILL)
+        kills += 1
+        china.start()
+    load.join(120)
+    assert load.acknowledged == set(range(MAILS))
+    until(lambda: china.spooled("spooled", "claimed") == [], 60)
+    until(lambda: set(china.ledger().counts("delivery")) == {"delivered"}, 60)
+
+    ledger = china.ledger()
+    assert ledger.counts("certificate") == {"70": MAILS}
+    assert list(ledger.faults()) == []
+    for number in range(MAILS):
+        assert len(ledger.lookup(f"NZ/{number}")[0].versions) == 1
+    receipts = set(sink.mails)
+    assert len(receipts) == MAILS, "a repeated mail gets the same octets again, so there are as many receipts as mails"
+    assert kills >= 3
