@@ -1,6 +1,7 @@
 """From configuration to things: keys, schemas, sockets and TLS, each failing with what to mend."""
 
 import fcntl
+import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,7 +91,7 @@ def _bind(host: str, port: int, key: str) -> socket:
         return create_server((host, port), backlog=128)
     except OSError as error:
         raise ConfigError(
-            f"[listen] {key} = {port}: cannot listen on {host} ({error.strerror}); "
+            f"[listen] {key} = {port}: cannot listen on {host} ({os.strerror(error.errno or 0)}); "
             "stop what uses it (`ss -ltnp`), choose another port, or use systemd's socket unit for ports under 1024"
         ) from error
 
