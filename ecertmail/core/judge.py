@@ -131,8 +131,10 @@ def _against_ledger(certificate: Certificate, known: Mapping[str, Known]) -> Res
 
 
 def _with_replacements(recorded: Result, certificate: Certificate, known: Mapping[str, Known]) -> Result:
+    if not certificate.replaces or certificate.status is not CertificateStatus.ISSUED:
+        return recorded
     findings, replaced = [], []
-    for number in certificate.replaces if certificate.status is CertificateStatus.ISSUED else ():
+    for number in certificate.replaces:
         old = known.get(number)
         if old is not None and CertificateStatus.REPLACED in CERTIFICATE[old.status]:
             replaced.append(number)

@@ -156,18 +156,29 @@ def _parts(entity: Entity) -> list[bytes]:
     boundary = entity.header.get_boundary("")
     if not boundary or len(boundary) > 200:
         raise _BrokenError(FindingCode.MIME_MALFORMED, "a multipart without a usable boundary")
-    line = re.compile(rb"(?:\A|\r\n)--" + re.escape(boundary.encode("latin-1", "replace")) + rb"(--)?[ \t]*(?=\r\n|\Z)")
     parts: list[bytes] = []
     start = None
-    for match in line.finditer(entity.body):
+    for begin, end, closing in _delimiters(entity.body, b"--" + boundary.encode("latin-1", "replace")):
         if start is not None:
-            parts.append(entity.body[start : max(match.start(), start)])
-        if match[1]:
+            parts.append(entity.body[start : max(begin, start)])
+        if closing:
             return parts
-        start = match.end() + 2
+        start = end
         if len(parts) > MAX_PARTS:
             raise _BrokenError(FindingCode.MIME_LIMIT, f"more than {MAX_PARTS} parts")
     raise _BrokenError(FindingCode.MIME_MALFORMED, "a multipart without its closing boundary")
+
+
+def _delimiters(body: bytes, dashed: bytes) -> Iterator[tuple[int, int, bool]]:
+    """Yield each boundary line: where the part before it ends, where the one after it starts, whether it closes."""
+    at = body.find(dashed)
+    while at >= 0:
+        eol = body.find(b"\r\n", at)
+        rest = body[at + len(dashed) : eol if eol >= 0 else len(body)].rstrip(b" \t")
+        starts_line = at == 0 or body[at - 2 : at] == b"\r\n"
+        if starts_line and rest in {b"", b"--"}:
+            yield max(at - 2, 0), eol + 2 if eol >= 0 else len(body), rest == b"--"
+        at = body.find(dashed, at + len(dashed))
 
 
 def _two_parts(root: Entity) -> tuple[bytes, bytes]:
@@ -198,7 +209,7 @@ def _decoded(entity: Entity) -> bytes:
     encoding = str(entity.header.get("Content-Transfer-Encoding", "7bit")).strip().lower()
     if encoding == "base64":
         try:
-            return base64.b64decode(re.sub(rb"\s+", b"", entity.body), validate=True)
+            return base64.b64decode(entity.body.translate(None, b" \t\r\n"), validate=True)
         except binascii.Error as error:
             raise _BrokenError(FindingCode.MIME_MALFORMED, "a part whose base64 cannot be decoded") from error
     if encoding == "quoted-printable":

@@ -57,13 +57,14 @@ def recognise(root: etree._Element) -> Profile | None:
 
 
 def _read_certificates(element: etree._Element) -> Fields:
-    exporting, importing = element.find("exporting_country"), element.find("importing_country")
-    title = element.find("title")
+    children = {child.tag: child for child in element}
+    exporting, importing = children.get("exporting_country"), children.get("importing_country")
+    title = children.get("title")
     return Fields(
         number=" ".join((element.get("id") or element.get("no") or "").split()),
         status=_STATUS_WORDS.get(element.get("status", "").strip().lower()),
         type="",
-        issued_at=_date(element.find("issue_date")),
+        issued_at=_date(children.get("issue_date")),
         exporting_country="" if exporting is None else exporting.get("country_code", ""),
         importing_country="" if importing is None else importing.get("country_code", ""),
         title="" if title is None else (title.findtext("text") or title.text or "").strip(),

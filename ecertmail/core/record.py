@@ -49,14 +49,14 @@ def of_message(spool_id: str, examination: Examination, verdict: Verdict, now: d
     }
 
 
-def of_certificate(issuer: str, result: Result, message_entry: int, now: datetime) -> dict[str, object]:
+def of_certificate(issuer: str, result: Result, message_entry: int, at: str) -> dict[str, object]:
     """Describe a certificate version, or a conflict with one."""
     certificate = result.certificate
     assert certificate is not None  # noqa: S101 - a result without certificate is never recorded
     return {
         "v": VERSION,
         "kind": "conflict" if result.code.value == "conflict" else "certificate",
-        "at": timestamp(now),
+        "at": at,
         "issuer": issuer,
         "number": certificate.number,
         "status": certificate.status.value,

@@ -71,7 +71,7 @@ def _look_up(beijing: DemoNode, keep: bool) -> None:
         found: list[dict[str, Any]] = beijing.query("lookup", number)
         _expect(len(found) == 1 and found[0]["status"] == "70", f"{number} is not recorded as issued")
         _seen(
-            f"ecertmail lookup {number}: issued, {found[0]['exporting']} to {found[0]['importing']}, {found[0]['title']}"
+            f"ecertmail lookup {number}: issued {found[0]['exporting']} to {found[0]['importing']}, {found[0]['title']}"
         )
     if keep:
         _seen(f"look yourself: ecertmail -C {beijing.folder}/ecertmail.toml lookup {_NUMBERS[0]}")

@@ -136,14 +136,14 @@ def _record_results(
     versions: list[tuple[int, str, Certificate]] = []
     records: list[tuple[str, bytes]] = []
     replacements: list[tuple[str, Certificate]] = []
-    first = tx.next_index()
+    first, at = tx.next_index(), record.timestamp(now)
     for result in results:
         kind = _IN_LEDGER.get(result.code)
         if kind is None or result.certificate is None:
             done.append(result)
             continue
         index = first + len(records)
-        records.append((kind, record.canonical(record.of_certificate(issuer, result, message, now))))
+        records.append((kind, record.canonical(record.of_certificate(issuer, result, message, at))))
         versions.append((index, kind, result.certificate))
         replacements += [(number, result.certificate) for number in result.replaced]
         done.append(replace(result, entry=index))

@@ -4,6 +4,7 @@ Entries, certificates, receipt and deliveries of one message commit together, or
 UPDATE and DELETE on the log and on certificate versions; `ecertmail ledger verify` finds who went around them.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -98,16 +99,16 @@ class LedgerTransaction:
 
     def known(self, issuer: str, numbers: Iterable[str]) -> dict[str, Known]:
         """Return what is recorded of these certificate numbers of one issuer."""
-        found = {}
-        for number in dict.fromkeys(numbers):
-            rows = self._cursor.execute(
-                "SELECT c.status, v.status, v.sha256 FROM certificate c JOIN version v USING (issuer, number)"
-                " WHERE c.issuer=? AND c.number=? AND v.kind='certificate'",
-                (issuer, number),
-            ).fetchall()
-            if rows:
-                versions = tuple((CertificateStatus(status), sha256) for _, status, sha256 in rows)
-                found[number] = Known(status=CertificateStatus(rows[0][0]), versions=versions)
+        rows = self._cursor.execute(
+            "SELECT c.number, c.status, v.status, v.sha256 FROM certificate c JOIN version v USING (issuer, number)"
+            " WHERE c.issuer=? AND c.number IN (SELECT value FROM json_each(?)) AND v.kind='certificate'",
+            (issuer, json.dumps(list(numbers))),
+        )
+        found: dict[str, Known] = {}
+        for number, current, status, sha256 in rows:
+            before = found[number].versions if number in found else ()
+            version = (CertificateStatus(status), sha256)
+            found[number] = Known(status=CertificateStatus(current), versions=(*before, version))
         return found
 
     def next_index(self) -> int:
