@@ -1,0 +1,131 @@
+"""The unit files, and what the daemon tells the service manager and takes from it."""
+
+import os
+import re
+import shutil
+import signal
+import smtplib
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.builders import batch_mail, certificates_xml
+from tests.installation import Installation, Sink, until
+
+UNITS = Path(__file__).resolve().parents[1] / "systemd"
+SERVICE = UNITS / "ecertmail.service"
+
+
+@pytest.fixture
+def analyze() -> str:
+    program = shutil.which("systemd-analyze")
+    if program is None and os.environ.get("ECERTMAIL_CI"):
+        pytest.fail("systemd-analyze is missing; .ci/run installs it")
+    if program is None:
+        pytest.skip("systemd-analyze is not installed")
+    return str(program)
+
+
+def test_the_units_have_no_misspelt_key(analyze: str, tmp_path: Path) -> None:
+    """`verify` ends with 0 on misspelt keys, so its stderr must be empty; only the program's path is made to exist."""
+    for unit in UNITS.glob("ecertmail.*"):
+        text = unit.read_text(encoding="utf-8").replace("/opt/ecertmail/bin/ecertmail", "/bin/true")
+        (tmp_path / unit.name).write_text(text, encoding="utf-8")
+    done = subprocess.run([analyze, "verify", *tmp_path.iterdir()], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_the_exposure_is_at_most_one_and_a_half(analyze: str) -> None:
+    done = subprocess.run([analyze, "security", "--offline=yes", SERVICE], capture_output=True, text=True, check=True)
+    level = re.search(r"Overall exposure level for ecertmail.service: ([\d.]+)", done.stdout)
+    assert level
+    assert float(level[1]) <= 1.5
+
+
+def test_the_service_is_watched_reloaded_and_not_restarted_on_wrong_configuration() -> None:
+    text = SERVICE.read_text(encoding="utf-8")
+    for line in (
+        "Type=notify",
+        "WatchdogSec=120",
+        "ExecReload=/bin/kill -HUP $MAINPID",
+        "RestartPreventExitStatus=2 78",
+    ):
+        assert f"\n{line}\n" in text
+    assert "\nLoadCredential=passphrase:" in text
+
+
+class Manager:
+    """What systemd is for the daemon: a datagram socket, a listening socket, a credential."""
+
+    def __init__(self, china: Installation, folder: Path) -> None:
+        self.china = china
+        self.address = folder / "notify"
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(str(self.address))
+        self.notify.settimeout(20)
+        self.listening = socket.create_server(("127.0.0.1", china.port))
+        self.credentials = folder / "credentials"
+        self.credentials.mkdir()
+
+    def start(self) -> None:
+        """Start the daemon as systemd does: the listening socket is descriptor 3, and LISTEN_PID is its own."""
+        command = [sys.executable, "-m", "ecertmail", "-C", str(self.china.file), "serve"]
+        program = f"import os; os.dup2({self.listening.fileno()}, 3); os.environ['LISTEN_PID'] = str(os.getpid()); " \
+                  f"os.execv({sys.executable!r}, {command!r})"  # fmt: skip
+        environment = {
+            **os.environ, "NOTIFY_SOCKET": str(self.address), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "smtp",
+            "WATCHDOG_USEC": "400000", "CREDENTIALS_DIRECTORY": str(self.credentials), "NO_COLOR": "1",
+        }  # fmt: skip
+        with (self.china.folder / "daemon.log").open("ab") as log:
+            self.china.process = subprocess.Popen(
+                [sys.executable, "-c", program], stderr=log, env=environment, pass_fds=(self.listening.fileno(), 3)
+            )
+
+    def told(self, state: str) -> None:
+        """Wait for a state; what came before is passed over."""
+        while self.notify.recv(1000).decode() != state:
+            pass
+
+    def close(self) -> None:
+        self.notify.close()
+        self.listening.close()
+
+
+@pytest.fixture
+def manager(china: Installation, tmp_path: Path) -> Iterator[Manager]:
+    made = Manager(china, tmp_path)
+    yield made
+    made.close()
+
+
+def test_it_serves_on_the_passed_socket_and_tells_the_manager_all_along(manager: Manager, sink: Sink) -> None:
+    china = manager.china
+    (china.folder / "keys/passphrase").rename(manager.credentials / "passphrase")  # only the credential is left
+    manager.start()
+    manager.told("READY=1")
+    manager.told("WATCHDOG=1")
+    with smtplib.SMTP("127.0.0.1", china.port) as open_connection:
+        open_connection.ehlo()
+        assert china.process is not None
+        china.process.send_signal(signal.SIGHUP)
+        manager.told("RELOADING=1")
+        manager.told("READY=1")
+        open_connection.sendmail("ecert@mpi.example", ["ecert@customs.example"], batch_mail(certificates_xml("NZ/1")))
+    sink.wait_for(1)
+    china.process.send_signal(signal.SIGTERM)
+    manager.told("STOPPING=1")
+    assert china.stop() == 0
+
+
+def test_a_mistake_at_reload_is_told_and_what_runs_goes_on(daemon: Installation, sink: Sink) -> None:
+    good = daemon.file.read_text(encoding="utf-8")
+    daemon.file.write_text(good.replace("[log]", "[lag]"), encoding="utf-8")
+    assert daemon.process is not None
+    daemon.process.send_signal(signal.SIGHUP)
+    until(lambda: "reload.failed" in daemon.log)
+    daemon.send(batch_mail(certificates_xml("NZ/1")))
+    sink.wait_for(1)
