@@ -74,16 +74,19 @@ class Manager:
     def start(self) -> None:
         """Start the daemon as systemd does: the listening socket is descriptor 3, and LISTEN_PID is its own."""
         command = [sys.executable, "-m", "ecertmail", "-C", str(self.china.file), "serve"]
-        program = f"import os; os.dup2({self.listening.fileno()}, 3); os.environ['LISTEN_PID'] = str(os.getpid()); " \
-                  f"os.execv({sys.executable!r}, {command!r})"  # fmt: skip
+        steps = [
+            f"import os; os.dup2({self.listening.fileno()}, 3)",
+            "os.environ['LISTEN_PID'] = str(os.getpid())",
+            f"os.execv({sys.executable!r}, {command!r})",
+        ]
         environment = {
             **os.environ, "NOTIFY_SOCKET": str(self.address), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "smtp",
             "WATCHDOG_USEC": "400000", "CREDENTIALS_DIRECTORY": str(self.credentials), "NO_COLOR": "1",
         }  # fmt: skip
+        program = [sys.executable, "-c", "; ".join(steps)]
+        passed = (self.listening.fileno(), 3)
         with (self.china.folder / "daemon.log").open("ab") as log:
-            self.china.process = subprocess.Popen(
-                [sys.executable, "-c", program], stderr=log, env=environment, pass_fds=(self.listening.fileno(), 3)
-            )
+            self.china.process = subprocess.Popen(program, stderr=log, env=environment, pass_fds=passed)
 
     def told(self, state: str) -> None:
         """Wait for a state; what came before is passed over."""
