@@ -29,7 +29,8 @@ from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.spool import SqliteSpool
 
-CLAIM_AT_ONCE = 50
+CLAIM_AT_ONCE = 100
+GATHER_SECONDS = 0.05
 RETRY_SECONDS = 10.0
 
 
@@ -133,11 +134,14 @@ class Node:
         self._arrived.set()
         while True:
             await self._arrived.wait()
+            await asyncio.sleep(GATHER_SECONDS)  # what arrives meanwhile shares the commits below
             self._arrived.clear()
             try:
-                while claimed := await self._in_ledger_thread(partial(self._spool.claim, now(), CLAIM_AT_ONCE)):
+                claimed = await self._in_ledger_thread(partial(self._spool.claim, now(), CLAIM_AT_ONCE))
+                if claimed:
                     await self._in_ledger_thread(partial(processor.process_all, claimed, self._examiner, now))
                     self._staged.set()
+                    self._arrived.set()
             except TemporaryError as error:
                 self._log.error("process.waiting", error=str(error), seconds=RETRY_SECONDS)
                 self._loop.call_later(RETRY_SECONDS, self._arrived.set)

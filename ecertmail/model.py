@@ -247,6 +247,15 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolEnd:
+    """What became of a spooled message: quarantined when it has a reason (a finding's code), else archived."""
+
+    id: str
+    reason: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spooled:
     """One message out of the spool, with its octets."""
 

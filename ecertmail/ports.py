@@ -5,7 +5,17 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from ecertmail.model import Attempt, Certificate, Delivery, DeliveryState, Envelope, Known, SignatureCheck, Spooled
+from ecertmail.model import (
+    Attempt,
+    Certificate,
+    Delivery,
+    DeliveryState,
+    Envelope,
+    Known,
+    SignatureCheck,
+    Spooled,
+    SpoolEnd,
+)
 
 
 class Spool(Protocol):
@@ -23,11 +33,8 @@ class Spool(Protocol):
     def retry(self, spool_ids: Iterable[str]) -> None:
         """Give messages back with the claim counted: processing them failed."""
 
-    def archive(self, spool_ids: Iterable[str], now: datetime) -> None:
-        """Mark messages as decided; their octets stay readable."""
-
-    def quarantine(self, spool_id: str, reason: str, detail: str, now: datetime) -> None:
-        """Set a message aside for the operator."""
+    def finish(self, ends: Sequence[SpoolEnd], now: datetime) -> None:
+        """Archive what was decided and quarantine what has a reason, in one commit."""
 
 
 class Transaction(Protocol):

@@ -12,7 +12,18 @@ from ecertmail.core import receipt, record
 from ecertmail.core.judge import judge
 from ecertmail.errors import TemporaryError
 from ecertmail.flow.examine import Examiner
-from ecertmail.model import Authority, Certificate, Examination, Known, Outcome, Result, ResultCode, Spooled, Verdict
+from ecertmail.model import (
+    Authority,
+    Certificate,
+    Examination,
+    Known,
+    Outcome,
+    Result,
+    ResultCode,
+    Spooled,
+    SpoolEnd,
+    Verdict,
+)
 from ecertmail.ports import EventLog, Ledger, Spool, Transaction
 
 _IN_LEDGER = {ResultCode.RECORDED: "certificate", ResultCode.CONFLICT: "conflict"}
@@ -29,35 +40,35 @@ class Processor:
     log: EventLog
 
     def process_all(self, claimed: Sequence[Spooled], examiner: Examiner, clock: Callable[[], datetime]) -> None:
-        """Decide claimed messages, each in a commit of its own, and archive them together.
+        """Decide claimed messages, each in a commit of its own, and take them out of the spool together.
 
         Raises:
             TemporaryError: a store could not be written; what is undecided was given back to the spool.
         """
-        decided: list[str] = []
+        ends: list[SpoolEnd] = []
         for place, spooled in enumerate(claimed):
             try:
-                if self.process(spooled, examiner, clock()) is not Outcome.QUARANTINED:
-                    decided.append(spooled.id)
+                ends.append(self.process(spooled, examiner, clock()))
             except TemporaryError:
+                self.spool.finish(ends, clock())
                 self.spool.unclaim(later.id for later in claimed[place:])
                 raise
             except Exception as error:  # noqa: BLE001 - one message must not stop the others
                 self.log.error("mail.failed", id=spooled.id, claim=spooled.claims, error=repr(error))
                 self.spool.retry([spooled.id])
         # A crash here leaves rows in the ledger and in the spool; the next run finds the messages decided.
-        self.spool.archive(decided, clock())
+        self.spool.finish(ends, clock())
 
-    def process(self, spooled: Spooled, examiner: Examiner, now: datetime) -> Outcome:
-        """Decide one message and commit what follows; the spool still holds it, unless it was quarantined."""
+    def process(self, spooled: Spooled, examiner: Examiner, now: datetime) -> SpoolEnd:
+        """Decide one message and commit what follows; the spool still holds it."""
         examination = examiner.examine(spooled.envelope, spooled.octets)
         with self.ledger.transaction() as tx:
             outcome, verdict = self._decide(tx, spooled.id, examination, examiner, now)
-        if outcome is Outcome.QUARANTINED:
-            reasons = verdict.findings
-            self.spool.quarantine(spooled.id, reasons[0].code.code, reasons[0].detail, now)
         self._tell(spooled.id, examination, outcome, verdict)
-        return outcome
+        if outcome is not Outcome.QUARANTINED:
+            return SpoolEnd(id=spooled.id)
+        reason = verdict.findings[0]
+        return SpoolEnd(id=spooled.id, reason=reason.code.code, detail=reason.detail)
 
     def _decide(
         self, tx: Transaction, spool_id: str, examination: Examination, examiner: Examiner, now: datetime

@@ -24,12 +24,11 @@ CREATE TABLE entry (idx INTEGER PRIMARY KEY, kind TEXT NOT NULL, record BLOB NOT
 CREATE TABLE version (
   entry INTEGER PRIMARY KEY REFERENCES entry(idx), kind TEXT NOT NULL, issuer TEXT NOT NULL, number TEXT NOT NULL,
   status TEXT NOT NULL, sha256 TEXT NOT NULL, replaced_by TEXT NOT NULL, octets BLOB NOT NULL) STRICT;
-CREATE INDEX version_by_number ON version(issuer, number);
+CREATE INDEX version_by_number ON version(number, issuer);
 CREATE TABLE certificate (
   issuer TEXT NOT NULL, number TEXT NOT NULL, status TEXT NOT NULL, type TEXT NOT NULL, profile TEXT NOT NULL,
   issued_at TEXT NOT NULL, exporting TEXT NOT NULL, importing TEXT NOT NULL, title TEXT NOT NULL,
-  entry INTEGER NOT NULL REFERENCES entry(idx), PRIMARY KEY (issuer, number)) STRICT, WITHOUT ROWID;
-CREATE INDEX certificate_by_number ON certificate(number);
+  entry INTEGER NOT NULL REFERENCES entry(idx), PRIMARY KEY (number, issuer)) STRICT, WITHOUT ROWID;
 CREATE TABLE mail (id INTEGER PRIMARY KEY, message_id TEXT NOT NULL UNIQUE, octets BLOB NOT NULL) STRICT;
 CREATE TABLE message (
   spool_id TEXT PRIMARY KEY, entry INTEGER NOT NULL REFERENCES entry(idx), partner TEXT NOT NULL,

@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlite_utils import Database, Migrations
 
 from ecertmail.errors import NotFoundError
-from ecertmail.model import Envelope, Spooled
+from ecertmail.model import Envelope, Spooled, SpoolEnd
 from ecertmail.store import database
 
 MAX_CLAIMS = 3
@@ -93,12 +93,14 @@ class SqliteSpool:
         """Take the oldest undecided messages.
 
         One that was claimed before goes alone: if it kills the process again, it costs no other message a claim.
-        One that was claimed three times without a verdict goes to quarantine, and the next one is taken.
+        One that was claimed three times without a verdict goes to quarantine, and the next one is taken. There is
+        one process and it claims when it has nothing in hand, so what is still claimed then was left behind.
         """
         with self._db.writing() as cursor:
             cursor.execute(
                 "UPDATE message SET state='quarantined', reason='no-verdict', changed_at=?,"
-                " detail='processing ended three times without a verdict' WHERE state='spooled' AND claims>=?",
+                " detail='processing ended three times without a verdict'"
+                " WHERE state IN ('spooled','claimed') AND claims>=?",
                 (_iso(now), MAX_CLAIMS),
             )
             rows = cursor.execute(
@@ -123,20 +125,12 @@ class SqliteSpool:
         """Give messages back with the claim counted: processing them failed."""
         self._each("UPDATE message SET state='spooled' WHERE id=? AND state='claimed'", spool_ids)
 
-    def archive(self, spool_ids: Iterable[str], now: datetime) -> None:
-        """Mark messages as decided; their octets stay readable."""
+    def finish(self, ends: Sequence[SpoolEnd], now: datetime) -> None:
+        """Archive what was decided and quarantine what has a reason, in one commit; octets stay readable."""
         with self._db.writing() as cursor:
             cursor.executemany(
-                "UPDATE message SET state='archived', reason='', detail='', changed_at=? WHERE id=?",
-                [(_iso(now), spool_id) for spool_id in spool_ids],
-            )
-
-    def quarantine(self, spool_id: str, reason: str, detail: str, now: datetime) -> None:
-        """Set a message aside for the operator, with the finding's code and what is known about it."""
-        with self._db.writing() as cursor:
-            cursor.execute(
-                "UPDATE message SET state='quarantined', reason=?, detail=?, changed_at=? WHERE id=?",
-                (reason, detail, _iso(now), spool_id),
+                "UPDATE message SET state=?, reason=?, detail=?, changed_at=? WHERE id=?",
+                [("quarantined" if e.reason else "archived", e.reason, e.detail, _iso(now), e.id) for e in ends],
             )
 
     def release(self, spool_id: str, now: datetime) -> None:
@@ -196,7 +190,7 @@ class SpoolReader:
 _NAMES = ("id", "state", "claims", "received_at", "reverse_path", "recipients", "source", "peer", "size", "reason",
           "detail", "changed_at")  # fmt: skip
 _COLUMNS = ",".join(_NAMES)
-_OLDEST = f"SELECT {_COLUMNS}, octets FROM message WHERE state='spooled' ORDER BY seq LIMIT ?"  # noqa: S608
+_OLDEST = f"SELECT {_COLUMNS}, octets FROM message WHERE state IN ('spooled','claimed') ORDER BY seq LIMIT ?"  # noqa: S608
 
 
 def _row(row: tuple[object, ...] | sqlite3.Row) -> Row:

@@ -1,0 +1,1 @@
+"""Ratios against named floors, measured in the same run; not tests."""

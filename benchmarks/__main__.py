@@ -1,0 +1,34 @@
+"""`make bench`: run every benchmark, or those named, and print a line each."""
+
+import json
+from dataclasses import asdict
+
+import click
+
+from benchmarks import batch_of_thousand, memory, smtp_accept, spool_to_receipt
+from benchmarks.ratio import Ratio
+
+_ALL = {
+    "spool-to-receipt": spool_to_receipt.measure,
+    "batch-of-thousand": batch_of_thousand.measure,
+    "smtp-accept": smtp_accept.measure,
+    "memory": memory.measure,
+}
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(_ALL)))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+def bench(names: tuple[str, ...], as_json: bool) -> None:
+    """Measure the named benchmarks, or all."""
+    ratios: list[Ratio] = []
+    for name in names or _ALL:
+        ratios.append(_ALL[name]())
+        if not as_json:
+            click.echo(ratios[-1].line())
+    if as_json:
+        click.echo(json.dumps([asdict(ratio) for ratio in ratios], indent=2))
+
+
+if __name__ == "__main__":
+    bench()

@@ -1,0 +1,69 @@
+"""What both floors share: the bare libraries on the same bytes and the same file system."""
+
+import io
+import itertools
+import sqlite3
+from pathlib import Path
+
+from lxml import etree
+
+from ecertmail.config import packaged
+from ecertmail.core import mime
+from ecertmail.edge import log
+from ecertmail.findings import Finding
+from ecertmail.flow.process import Processor
+from ecertmail.model import SignedMessage
+from ecertmail.store.ledger import SqliteLedger
+from ecertmail.store.spool import SqliteSpool
+from tests.builders import CHINA, NOW, envelope, examiner
+
+
+def database(file: Path) -> sqlite3.Connection:
+    """A table with a key and a blob, as durable as ours."""
+    db = sqlite3.connect(file, isolation_level=None)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+        db.execute(f"PRAGMA {pragma}")
+    db.execute("CREATE TABLE row (id TEXT PRIMARY KEY, octets BLOB)")
+    return db
+
+
+def schema() -> etree.XMLSchema:
+    """The compiled schema of the `certificates` format."""
+    return etree.XMLSchema(file=str(packaged("schemas") / "certificates/certificates.xsd"))
+
+
+def opened(mail: bytes) -> tuple[SignedMessage, bytes]:
+    """A mail's signed message and its XML document."""
+    message = mime.read_signed(mail)
+    assert not isinstance(message, Finding)
+    leaves = mime.attachments(message.signed_octets)
+    assert not isinstance(leaves, Finding)
+    return message, next(leaf.data for leaf in leaves if leaf.filename)
+
+
+class Node:
+    """Spool, ledger and processor as the daemon has them, without the daemon."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make both stores in a folder."""
+        folder.mkdir()
+        serial = itertools.count()
+        self.spool = SqliteSpool(folder / "spool.db")
+        self.ledger = SqliteLedger(folder / "ledger.db")
+        self._examiner = examiner()
+        self._processor = Processor(
+            authority=CHINA,
+            spool=self.spool,
+            ledger=self.ledger,
+            new_message_id=lambda: f"<{next(serial)}@{folder.name}>",
+            log=log.make("json", "info", io.StringIO()),
+        )
+
+    def fill(self, mails: list[bytes]) -> None:
+        """Put mails into the spool."""
+        self.spool.add([(f"mail-{number}", envelope(), mail) for number, mail in enumerate(mails)])
+
+    def drain(self) -> None:
+        """Decide everything that is spooled, fifty at once as `app` does."""
+        while claimed := self.spool.claim(NOW, 50):
+            self._processor.process_all(claimed, self._examiner, lambda: NOW)
