@@ -55,7 +55,7 @@ class Node:
         """Open stores, keys and schemas; nothing listens yet."""
         self._config = config
         self._log = log
-        self._examiner = assemble.load_examiner(config)
+        self._examiner = assemble.load_examiner(config, keep_keys=True)
         self._spool = SqliteSpool(config.spool / "spool.db")
         self._ledger = SqliteLedger(config.spool / "ledger.db")
         self._outbox = SqliteOutbox(self._ledger)
@@ -88,7 +88,7 @@ class Node:
         systemd.notify("RELOADING=1")
         try:
             config = configuration.load(self._config.file)
-            examiner = assemble.load_examiner(config)
+            examiner = assemble.load_examiner(config, keep_keys=True)
             if self._tls.context is not None:
                 assemble.load_certificate(self._tls.context, config)
         except EcertmailError as error:

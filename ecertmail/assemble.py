@@ -45,13 +45,16 @@ def partner_keys(config: Config, keyring: GnupgKeyring | None) -> dict[str, pgp.
     return keys
 
 
-def load_examiner(config: Config) -> Examiner:
-    """Load keys, partners and schemas: everything that judging needs and SIGHUP reloads."""
+def load_examiner(config: Config, *, keep_keys: bool = False) -> Examiner:
+    """Load keys, partners and schemas: everything that judging needs and SIGHUP reloads.
+
+    With `keep_keys` the partners' keys are put into the GnuPG home too, where refused signatures are explained from.
+    """
     section = config.settings.keys
     keyring = GnupgKeyring(config.path(section.home))
     passphrase = secret(config, section.passphrase_file, "the key's passphrase")
     signer = pgp.load_signer(keyring.secret_key(section.fingerprint, passphrase), passphrase)
-    keys = partner_keys(config, keyring)
+    keys = partner_keys(config, keyring if keep_keys else None)
     keyring.close()  # the key is in memory now; no agent needs to hold it as well
     engine = pgp.OpenPgpEngine(keys, keyring.explain, signer)
     by_fingerprint = {fingerprint: partner for partner, _ in config.partners for fingerprint in partner.fingerprints}

@@ -185,6 +185,14 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What became of the same signed octets of the same key before, and the mail that answered them, if any."""
+
+    outcome: Outcome
+    mail: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The judgement on one message."""
 

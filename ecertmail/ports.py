@@ -10,6 +10,7 @@ from ecertmail.model import (
     Certificate,
     Delivery,
     DeliveryState,
+    Earlier,
     Envelope,
     Known,
     SignatureCheck,
@@ -43,8 +44,8 @@ class Transaction(Protocol):
     def decided(self, spool_id: str) -> bool:
         """Say whether this spooled message is in the ledger already."""
 
-    def earlier_receipt(self, fingerprint: str, mic: str) -> int | None:
-        """Return the mail that answered the same signed octets of the same key, if they were accepted before."""
+    def earlier(self, fingerprint: str, mic: str) -> Earlier | None:
+        """Return what became of the same signed octets of the same key before."""
 
     def known(self, issuer: str, numbers: Iterable[str]) -> dict[str, Known]:
         """Return what is recorded of these certificate numbers."""

@@ -15,6 +15,7 @@ from ecertmail.flow.examine import Examiner
 from ecertmail.model import (
     Authority,
     Certificate,
+    Earlier,
     Examination,
     Known,
     Outcome,
@@ -79,9 +80,10 @@ class Processor:
         if verdict.outcome is Outcome.QUARANTINED:
             return verdict.outcome, verdict
         fingerprint = examination.signature.fingerprint if examination.signature else ""
-        earlier = tx.earlier_receipt(fingerprint, examination.mic)
-        if earlier is not None:
-            tx.stage_again(earlier, now)
+        earlier = tx.earlier(fingerprint, examination.mic)
+        if earlier is not None and not _better_now(earlier, verdict):
+            if earlier.mail is not None:
+                tx.stage_again(earlier.mail, now)
             return Outcome.REPEATED, verdict
         self._record(tx, spool_id, examination, verdict, examiner, now)
         return verdict.outcome, verdict
@@ -127,6 +129,11 @@ class Processor:
             recorded=sum(result.code is ResultCode.RECORDED for result in verdict.results),
             findings=",".join(finding.code.code for finding in verdict.findings) or None,
         )
+
+
+def _better_now(earlier: Earlier, verdict: Verdict) -> bool:
+    """Say whether a repeated message deserves a new record: it was refused, and its cause was mended since."""
+    return earlier.outcome is Outcome.REFUSED and verdict.outcome is not Outcome.REFUSED
 
 
 def _known(tx: Transaction, examination: Examination) -> dict[str, Known]:

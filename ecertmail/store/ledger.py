@@ -14,7 +14,7 @@ from sqlite3 import Cursor
 from sqlite_utils import Database, Migrations
 
 from ecertmail.core.merkle import leaf_hash
-from ecertmail.model import Certificate, CertificateStatus, Known
+from ecertmail.model import Certificate, CertificateStatus, Earlier, Known, Outcome
 from ecertmail.store import database
 
 migrations = Migrations("ecertmail.ledger")
@@ -87,14 +87,16 @@ class LedgerTransaction:
         """Say whether this spooled message is in the ledger already: a crash came between the two commits."""
         return self._one("SELECT 1 FROM message WHERE spool_id=?", spool_id) is not None
 
-    def earlier_receipt(self, fingerprint: str, mic: str) -> int | None:
-        """Return the mail that answered the same signed octets of the same key, if they were accepted before."""
+    def earlier(self, fingerprint: str, mic: str) -> Earlier | None:
+        """Return what became of the same signed octets of the same key before, the last time."""
         row = self._one(
-            "SELECT mail FROM message WHERE fingerprint=? AND mic=? AND outcome IN ('accepted','partial') LIMIT 1",
+            "SELECT outcome, mail FROM message WHERE fingerprint=? AND mic=? ORDER BY entry DESC LIMIT 1",
             fingerprint,
             mic,
         )
-        return None if row is None else int(str(row[0]))
+        if row is None:
+            return None
+        return Earlier(outcome=Outcome(str(row[0])), mail=None if row[1] is None else int(str(row[1])))
 
     def known(self, issuer: str, numbers: Iterable[str]) -> dict[str, Known]:
         """Return what is recorded of these certificate numbers of one issuer."""
@@ -172,12 +174,13 @@ class LedgerTransaction:
         return mail
 
     def stage_again(self, mail: int, now: datetime) -> None:
-        """Add another delivery of a stored mail: same octets, same Message-ID, same address."""
+        """Add another delivery of a stored mail, unless one is waiting: same octets, Message-ID and address."""
         at = now.isoformat(timespec="milliseconds")
         self._cursor.execute(
             "INSERT INTO delivery(mail,kind,recipient,reverse_path,state,attempts,created_at,next_at,reply)"
-            " SELECT mail,kind,recipient,reverse_path,'due',0,?,?,'' FROM delivery WHERE mail=? ORDER BY id LIMIT 1",
-            (at, at, mail),
+            " SELECT mail,kind,recipient,reverse_path,'due',0,?,?,'' FROM delivery WHERE mail=? AND NOT EXISTS"
+            " (SELECT 1 FROM delivery WHERE mail=? AND state IN ('due','deferred')) ORDER BY id LIMIT 1",
+            (at, at, mail, mail),
         )
 
     def _one(self, statement: str, *values: str) -> tuple[object, ...] | None:
