@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import pysequoia
@@ -16,7 +17,17 @@ from ecertmail.core import outgoing
 from ecertmail.core.batch import Schema
 from ecertmail.edge import openpgp
 from ecertmail.flow.examine import Examiner
-from ecertmail.model import Authority, Envelope, Partner, SignatureStatus
+from ecertmail.model import (
+    Authority,
+    Certificate,
+    CertificateStatus,
+    Envelope,
+    Examination,
+    Partner,
+    SignatureCheck,
+    SignatureStatus,
+    SignedMessage,
+)
 from ecertmail.store import schemas
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -95,10 +106,17 @@ def certificates_xml(*numbers: str, country: str = "NZ", status: str = "Approved
 
 
 def sps_xml(number: str = "NZ-2026-004711", status: str = "70", notes: str = "") -> bytes:
-    """Our own SPSCertificate with another number or status."""
+    """Our own SPSCertificate with another number or status, and perhaps more notes, as XML."""
     text = (DATA / "sps-851-nz.xml").read_text(encoding="utf-8")
+    text = text.replace("<ram:IncludedSPSNote>", f"{notes}<ram:IncludedSPSNote>", 1)
     text = text.replace(">NZ-2026-004711<", f">{number}<").replace(' name="Issued">70<', f">{status}<")
     return text.encode()
+
+
+def sps_replacement(number: str, replaces: str) -> bytes:
+    """An SPSCertificate that names the number it replaces, as the IPPC has it."""
+    note = f"<ram:Subject>ADRPN</ram:Subject><ram:Content>{replaces}</ram:Content>"
+    return sps_xml(number, notes=f"<ram:IncludedSPSNote>{note}</ram:IncludedSPSNote>")
 
 
 def batch_mail(
@@ -189,3 +207,40 @@ class Gpg:
 
 def _clock(at: str) -> list[str]:
     return ["--faked-system-time", f"{at}!"] if at else []
+
+
+# Facts without mail, for the rooms that decide
+
+
+def certificate(number: str = "NZ-1", **changes: object) -> Certificate:
+    octets = f'<certificate id="{number}"/>'.encode()
+    made = Certificate(
+        number=number, status=CertificateStatus.ISSUED, type="851", profile="certificates", issued_at="2026-01-15",
+        exporting_country="NZ", importing_country="CN", title="Lamb", replaces=(), octets=octets,
+        sha256=sha256(octets).hexdigest(),
+    )  # fmt: skip
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def signed_message(**changes: object) -> SignedMessage:
+    made = SignedMessage(
+        signed_octets=b"Content-Type: text/plain\r\n\r\nLamb\r\n", signature=b"", from_address=NZ_ADDRESS,
+        message_id="<1@mpi.example>", subject="Certificates",
+    )  # fmt: skip
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def signature_check(status: SignatureStatus = SignatureStatus.GOOD, **changes: object) -> SignatureCheck:
+    made = SignatureCheck(status=status, fingerprint=key_of(NZ_ADDRESS).fingerprint, signed_at=NOW, algorithm="EdDSA")
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def examination(**changes: object) -> Examination:
+    """A mail of New Zealand that is in order, so far; the batch is to be added."""
+    message = changes.get("message", signed_message())
+    octets = message.signed_octets if isinstance(message, SignedMessage) else b""
+    made = Examination(
+        envelope=envelope(), octets_sha256="0" * 64, message=signed_message(), signature=signature_check(),
+        partner=new_zealand(), mic=base64.b64encode(sha256(octets).digest()).decode(),
+    )  # fmt: skip
+    return replace(made, **changes)  # type: ignore[arg-type]

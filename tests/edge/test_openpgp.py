@@ -1,6 +1,7 @@
 """What the OpenPGP engine reports about signatures: facts, each told apart, and never an exception."""
 
 import base64
+import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,16 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecertmail.core import mime
 from ecertmail.core.openpgp import signature_packets
 from ecertmail.edge.keyring import GnupgKeyring
 from ecertmail.edge.openpgp import OpenPgpEngine, load_signer, read_public_key
 from ecertmail.errors import KeyringError
-from ecertmail.model import SignatureCheck, SignatureStatus
+from ecertmail.model import SignatureCheck, SignatureStatus, SignedMessage
 from tests.builders import (
     AU_ADDRESS,
     CHINA,
     NOW,
     NZ_ADDRESS,
+    SHARED,
     Gpg,
     Key,
     armored,
@@ -334,3 +337,58 @@ def test_the_engine_says_the_same_as_gnupg_about_a_real_batch(partner_computer: 
     said = gpg.run("--status-fd", "1", "--verify", str(tmp_path / "batch.asc"), str(tmp_path / "batch"))
     assert b"GOODSIG" in said
     assert OpenPgpEngine({key: public}, unexplained, None).check(octets, signature).status is SignatureStatus.GOOD
+
+
+# Real mail
+
+IRRD, RIPE = SHARED / "mail/irrd", SHARED / "mail/ripe-whois"
+IRRD_MAILS = {
+    "parse_valid_multipart_signed_ascii": SignatureStatus.GOOD,
+    "parse_valid_multipart_signed_unicode": SignatureStatus.GOOD,
+    "parse_invalid_signature_multipart_signed_ascii_bad_signature": SignatureStatus.BAD,
+}
+
+
+@pytest.mark.skipif(not IRRD.is_dir(), reason="the mails of irrd (../shared/data/mail/irrd) are not here")
+@pytest.mark.parametrize(("name", "status"), IRRD_MAILS.items())
+def test_real_mails_get_the_verdict_that_irrd_gives(name: str, status: SignatureStatus, keyring: GnupgKeyring) -> None:
+    """The corpus lost the last boundary of each mail and the layout of its key; both are put back here."""
+    lines = (IRRD / "rpsl_samples_key_raw.txt").read_text("utf-8").splitlines()
+    armor = [line if line.startswith("---") else "".join(line.removeprefix("+  ").split()) for line in lines]
+    key = read_public_key("\n".join(armor).encode())
+    keyring.add(key.octets)
+    mails = json.loads((IRRD / "email_pgp_vectors.json").read_text("utf-8"))
+    text = mails[f"test_email.py::test_{name}"]["strings"][0].rstrip("\n")
+    boundary = text.partition('boundary="')[2].partition('"')[0]
+    message = mime.read_signed(f"{text}\n--{boundary}--\n".replace("\n", "\r\n").encode())
+    assert isinstance(message, SignedMessage)
+    check = OpenPgpEngine({key.fingerprint: key}, keyring.explain, None).check(message.signed_octets, message.signature)
+    assert (check.status, check.fingerprint) == (status, "86261D8DBEBDA4F54692D64DA8383BA780F238C6")
+
+
+@pytest.mark.skipif(not RIPE.is_dir(), reason="the mails of ripe-whois (../shared/data/mail/ripe-whois) are not here")
+@pytest.mark.parametrize("name", ["verify_multipart_plain_text_message", "verify_multipart_alternative_message"])
+def test_real_signatures_of_2012_are_weak_and_not_forged(name: str, keyring: GnupgKeyring) -> None:
+    """They verify, but with SHA-1: the partner is told to change that, and nobody is suspected of forgery."""
+    vectors = json.loads((RIPE / "pgp_x509_vectors.json").read_text("utf-8"))
+    signed, signature = vectors[f"PgpSignedMessageTest.{name}"]["strings"][:2]
+    keyring.add(json.loads((RIPE / "pgp_keys.json").read_text("utf-8"))["PGPKEY-28F6CD6C"].encode())
+    armor = f"-----BEGIN PGP SIGNATURE-----\n\n{signature.strip()}\n-----END PGP SIGNATURE-----\n".encode()
+    octets = signed.replace("\n", "\r\n").encode()
+    fingerprint = "1C40500A1DC4A8D8D3EAABF9EE991EE228F6CD6C"
+    assert keyring.explain(octets, armor, fingerprint) is SignatureStatus.WEAK
+    assert keyring.explain(octets + b"!", armor, fingerprint) is SignatureStatus.BAD
+
+
+@pytest.mark.skipif(not RIPE.is_dir(), reason="the keys of ripe-whois (../shared/data/mail/ripe-whois) are not here")
+def test_real_keys_are_read_or_refused_in_one_line() -> None:
+    said = [outcome(armor) for armor in json.loads((RIPE / "pgp_keys.json").read_text("utf-8")).values()]
+    assert all("\n" not in line for line in said)
+    assert "62346350CAE2433E24001D7294FA62C36481AE34" in said
+
+
+def outcome(armor: str) -> str:
+    try:
+        return read_public_key(armor.encode()).fingerprint
+    except KeyringError as error:
+        return str(error)
