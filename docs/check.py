@@ -2,14 +2,19 @@
 
 import re
 import sys
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 import click
+from pydantic import BaseModel
 
 from ecertmail import errors
 from ecertmail.cli import main as command_line
+from ecertmail.core.states import DELIVERY
 from ecertmail.findings import FindingCode
+from ecertmail.model import DeliveryState, Outcome
+from ecertmail.settings import LimitsSection, PartnerFile, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
@@ -41,16 +46,36 @@ def finding_codes() -> Iterator[str]:
             yield f"docs/partner-guide.md: {code} reads {listed.get(code)!r}, the code says {known.get(code)!r}"
 
 
+def config_keys() -> Iterator[str]:
+    """Every key of the sample files, against the settings' keys and defaults."""
+    sample = _sample("config/ecertmail.toml")
+    yield from _differences("config/ecertmail.toml: ", sample.keys(), Settings.model_fields.keys())
+    for name, section in Settings.model_fields.items():
+        if isinstance(section.annotation, type) and issubclass(section.annotation, BaseModel):
+            yield from _section(f"config/ecertmail.toml: {name}.", sample.get(name, {}), section.annotation)
+    partner = _sample("config/partners/example.toml.sample")
+    yield from _differences("config/partners/example.toml.sample: ", partner.keys(), PartnerFile.model_fields.keys())
+
+
+def key_tables() -> Iterator[str]:
+    """The operator guide's tables of limits and of partner keys, against the settings."""
+    guide = (ROOT / "docs/operator-guide.md").read_text(encoding="utf-8")
+    for heading, kind in (("Limits", LimitsSection), ("Partners", PartnerFile)):
+        part = re.split(r"^## ", guide.partition(f"## {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+        listed = {
+            key for row in re.findall(r"^\| (`.+?) \|", part, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)
+        }
+        yield from _differences(f"docs/operator-guide.md: {heading}: ", listed, kind.model_fields.keys())
+
+
 def event_names() -> Iterator[str]:
     """The operator guide's table of log events, against every event that the code writes."""
     guide = (ROOT / "docs/operator-guide.md").read_text(encoding="utf-8")
-    families_of_events = "start|stop|reload|smtp|mail|process|deliver|delivery"
-    listed = set(re.findall(rf"^\| `((?:{families_of_events})\.[a-z-]+)`", guide, re.MULTILINE))
+    listed = set(re.findall(r"^\| `([a-z]+\.[a-z-]+)` \|", guide, re.MULTILINE)) - {"ecertmail.toml"}
     source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "ecertmail").rglob("*.py"))
     written = set(re.findall(r"\.(?:info|warning|error)\(\s*\"([a-z]+\.[a-z-]+)\"", source))
-    families = {"mail.": ("accepted", "partial", "refused", "quarantined", "repeated", "receipt"),
-                "delivery.": ("delivered", "deferred", "failed", "expired")}  # fmt: skip
-    written |= {prefix + end for prefix, ends in families.items() for end in ends}
+    written |= {f"mail.{outcome.value}" for outcome in Outcome}  # these two are put together from a state
+    written |= {f"delivery.{state.value}" for state in DELIVERY[DeliveryState.SENDING] - {DeliveryState.DUE}}
     yield from (f"docs/operator-guide.md: the event {name} is not explained" for name in sorted(written - listed))
     yield from (f"docs/operator-guide.md: the event {name} does not exist" for name in sorted(listed - written))
 
@@ -75,6 +100,25 @@ def exit_codes() -> Iterator[str]:
         for kind in kinds
         if kind.exit_code not in listed
     )
+
+
+def _sample(name: str) -> dict[str, dict[str, object]]:
+    """A sample file with its commented keys taken as set."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE))
+
+
+def _section(place: str, sample: dict[str, object], kind: type[BaseModel]) -> Iterator[str]:
+    yield from _differences(place, sample.keys(), kind.model_fields.keys())
+    for key, field in kind.model_fields.items():
+        default = list(field.default) if isinstance(field.default, tuple) else field.default
+        if key in sample and not field.is_required() and sample[key] != default:
+            yield f"{place}{key} reads {sample[key]!r}, the default is {default!r}"
+
+
+def _differences(place: str, listed: Set[str], known: Set[str]) -> Iterator[str]:
+    yield from (f"{place}{name} is missing" for name in sorted(known - listed))
+    yield from (f"{place}{name} does not exist" for name in sorted(listed - known))
 
 
 def _code(document: Path) -> str:
@@ -104,9 +148,8 @@ def _short(document: Path) -> str:
 
 def check() -> int:
     """Print every difference; return 1 if there is one."""
-    problems = [
-        problem for part in (broken_links, finding_codes, event_names, commands, exit_codes) for problem in part()
-    ]
+    parts = (broken_links, finding_codes, config_keys, key_tables, event_names, commands, exit_codes)
+    problems = [problem for part in parts for problem in part()]
     for problem in problems:
         sys.stderr.write(problem + "\n")
     sys.stdout.write(f"docs: {len(DOCUMENTS)} documents, {len(problems)} differences\n")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ecertmail.edge import systemd
 from tests.builders import batch_mail, certificates_xml
 from tests.installation import Installation, Sink, until
 
@@ -53,9 +54,22 @@ def test_the_service_is_watched_reloaded_and_not_restarted_on_wrong_configuratio
         "WatchdogSec=120",
         "ExecReload=/bin/kill -HUP $MAINPID",
         "RestartPreventExitStatus=2 78",
+        "Restart=on-failure",
+        "Requires=ecertmail.socket",
     ):
         assert f"\n{line}\n" in text
     assert "\nLoadCredential=passphrase:" in text
+
+
+def test_the_socket_is_port_25_under_the_name_of_mail_in_clear() -> None:
+    lines = (UNITS / "ecertmail.socket").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("ListenStream")] == ["ListenStream=25"]
+    assert "FileDescriptorName=smtp" in lines
+
+
+def test_a_manager_that_is_away_does_not_end_the_daemon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    systemd.notify("WATCHDOG=1")
 
 
 class Manager:

@@ -3,6 +3,7 @@
 The bindings on PyPI either need a C compiler or have had no release for years; the protocol is a datagram.
 """
 
+import contextlib
 import os
 import socket
 
@@ -10,11 +11,12 @@ _FIRST_FD = 3
 
 
 def notify(state: str) -> None:
-    """Send one state such as READY=1 to the service manager; nothing happens without one."""
+    """Send one state such as READY=1 to the service manager; nothing happens without one, or if it is away."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, kind) as sock:
         sock.connect("\0" + address[1:] if address.startswith("@") else address)
         sock.sendall(state.encode())
 
