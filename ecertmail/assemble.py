@@ -81,7 +81,7 @@ def sockets(config: Config) -> list[tuple[socket, bool]]:
     """Return the sockets to listen on, and whether each speaks TLS from the first octet."""
     passed = systemd.passed_sockets()
     if passed:
-        return [(sock, name == "smtps") for name, sock in passed.items()]
+        return [(sock, name == "smtps") for name, sock in passed]
     listen = config.settings.listen
     sockets = [(_bind(listen.host, listen.port, "port"), False)]
     if listen.tls_port:

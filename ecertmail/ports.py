@@ -60,7 +60,7 @@ class Transaction(Protocol):
         """Store certificate versions as (entry, kind, certificate); kind `certificate` also becomes current."""
 
     def put_replaced(self, issuer: str, replaced: Sequence[tuple[int, str, str]]) -> None:
-        """Mark certificates as replaced, as (entry, old number, new number)."""
+        """Mark certificates as replaced, as (entry, old number, new number), unless a later entry says otherwise."""
 
     def put_message(self, spool_id: str, entry: int, facts: Mapping[str, str | int | None]) -> None:
         """Store that a spooled message was decided."""

@@ -213,9 +213,12 @@ def _clock(at: str) -> list[str]:
 
 
 def certificate(number: str = "NZ-1", **changes: object) -> Certificate:
-    octets = f'<certificate id="{number}"/>'.encode()
+    octets = (
+        f'<certificate id="{number}" status="Approved"><exporting_country country_code="NZ"/>'
+        '<importing_country country_code="CN"/><title>Lamb</title></certificate>'
+    ).encode()
     made = Certificate(
-        number=number, status=CertificateStatus.ISSUED, type="851", profile="certificates", issued_at="2026-01-15",
+        number=number, status=CertificateStatus.ISSUED, type="", profile="certificates", issued_at="",
         exporting_country="NZ", importing_country="CN", title="Lamb", replaces=(), octets=octets,
         sha256=sha256(octets).hexdigest(),
     )  # fmt: skip

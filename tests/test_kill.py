@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from ecertmail.store.audit import faults
 from tests.builders import CHINA, NZ_ADDRESS, batch_mail, certificates_xml
 from tests.installation import Installation, Sink, until
 
@@ -56,7 +57,7 @@ def test_every_acknowledged_mail_is_recorded_once_with_one_receipt(china: Instal
 
     ledger = china.ledger()
     assert ledger.counts("certificate") == {"70": MAILS}
-    assert list(ledger.faults()) == []
+    assert list(faults(ledger)) == []
     for number in range(MAILS):
         assert len(ledger.lookup(f"NZ/{number}")[0].versions) == 1
     receipts = set(sink.mails)

@@ -8,6 +8,7 @@ import click
 from ecertmail.cli.common import CHECK_FAILED, Group, fail, json_option, load, pairs, show_json, table
 from ecertmail.errors import NotFoundError
 from ecertmail.model import CertificateStatus
+from ecertmail.store import audit
 from ecertmail.store.reader import Found, LedgerReader
 
 
@@ -91,7 +92,7 @@ def verify(context: click.Context, size: int | None, root: str | None, as_json: 
     reader = LedgerReader(load(context).spool / "ledger.db")
     now = reader.size()
     with click.progressbar(length=now, label="Verifying", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        faults = list(reader.faults(bar.update))
+        faults = list(audit.faults(reader, bar.update))
     if size is not None and (size > now or reader.root(size).hex() != (root or "").lower()):
         faults.append(f"the root over the first {size} entries is not the one given: the ledger was rewritten")
     facts = {"size": now, "root": reader.root(now).hex(), "faults": faults}

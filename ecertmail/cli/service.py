@@ -8,7 +8,6 @@ from ecertmail import app, assemble
 from ecertmail.cli.common import json_option, load, pairs, show_json
 from ecertmail.config import Config
 from ecertmail.edge import control, log
-from ecertmail.errors import NotFoundError
 from ecertmail.store.reader import LedgerReader
 from ecertmail.store.spool import SpoolReader
 
@@ -47,10 +46,7 @@ def status(context: click.Context, as_json: bool) -> None:
 
 
 def _facts(config: Config) -> dict[str, object]:
-    try:
-        spool, ledger = SpoolReader(config.spool / "spool.db"), LedgerReader(config.spool / "ledger.db")
-    except FileNotFoundError as error:
-        raise NotFoundError(f"{config.spool}: holds no databases yet; `ecertmail serve` makes them") from error
+    spool, ledger = SpoolReader(config.spool / "spool.db"), LedgerReader(config.spool / "ledger.db")
     size = ledger.size()
     facts: dict[str, object] = {
         "authority": config.authority.name,

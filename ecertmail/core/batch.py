@@ -5,7 +5,7 @@ itself, so that the good ones of a batch can be recorded and each bad one be tol
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
@@ -76,7 +76,11 @@ def _read_document(
         return [_item(element, profile) for element in elements]
     if not elements:
         return [_unreadable(finding) for finding in schema.explain(root)[:1]]
-    return [_judged_alone(element, profile, schema) for element in elements]
+    explained = schema.explain(root)  # before the elements are taken out of it
+    items = [_judged_alone(element, profile, schema) for element in elements]
+    if all(item.certificate for item in items):  # then it is the rest of the document that is wrong
+        items += [_unreadable(replace(finding, where=f"{where} {finding.where}")) for finding in explained[:1]]
+    return items
 
 
 def _judged_alone(element: etree._Element, profile: Profile, schema: Schema) -> Item:

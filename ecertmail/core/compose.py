@@ -1,7 +1,8 @@
 """Outgoing MIME, made so that no relay can break a signature over it (RFC 3156 section 5, RFC 2045).
 
 Everything is 7-bit with CRLF line ends, no line ends in white space or starts with `From `, and lines stay under 78
-octets. Bytes are put together here once and never parsed and serialised again, which Python's `email` cannot promise.
+octets, but for Content-Type with its parameters. Bytes are put together here once and never parsed and serialised
+again, which Python's `email` cannot promise.
 """
 
 import base64
@@ -20,14 +21,14 @@ def headers(fields: Mapping[str, str]) -> bytes:
     for name, value in fields.items():
         clean = " ".join(value.split())
         text = clean if _PLAIN.fullmatch(clean) else Header(clean, "utf-8", header_name=name, maxlinelen=76).encode()
-        lines.append(f"{name}: {text}".replace("\n", "\r\n"))
+        lines.append(f"{name}: {text}".rstrip().replace("\n", "\r\n"))
     return ("\r\n".join(lines) + "\r\n").encode("ascii")
 
 
 def text(content: str) -> bytes:
     """Return a text/plain entity in UTF-8, quoted-printable."""
     body = quopri.encodestring(content.replace("\r\n", "\n").encode("utf-8"))
-    body = re.sub(rb"^From ", b"=46rom ", body, flags=re.MULTILINE).replace(b"\n", b"\r\n")
+    body = re.sub(rb"^From ", b"=46rom ", body.replace(b"\r", b"=0D"), flags=re.MULTILINE).replace(b"\n", b"\r\n")
     return (
         headers({"Content-Type": "text/plain; charset=utf-8", "Content-Transfer-Encoding": "quoted-printable"})
         + b"\r\n"
@@ -37,7 +38,7 @@ def text(content: str) -> bytes:
 
 def fields(media_type: str, values: Mapping[str, str]) -> bytes:
     """Return an entity whose body is header-like fields, such as message/disposition-notification."""
-    return headers({"Content-Type": media_type}) + b"\r\n" + headers(values)
+    return headers({"Content-Type": media_type}) + b"\r\n" + headers(values) + b"\r\n"
 
 
 def attachment(data: bytes, media_type: str, filename: str) -> bytes:

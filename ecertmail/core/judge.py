@@ -58,6 +58,8 @@ def judge(examination: Examination, known: Mapping[str, Known], now: datetime) -
     assert examination.signature is not None  # noqa: S101 - _nobody_we_know saw to it
     assert examination.partner is not None  # noqa: S101
     objections = _key_objections(examination.signature, now) or examination.findings
+    if objections and examination.is_receipt:  # a refusal of a receipt would answer it, and could go on for ever
+        return Verdict(outcome=Outcome.QUARANTINED, findings=objections)
     if objections or (examination.batch is None and not examination.is_receipt):
         return Verdict(outcome=Outcome.REFUSED, findings=objections)
     if examination.batch is None:
@@ -134,7 +136,7 @@ def _with_replacements(recorded: Result, certificate: Certificate, known: Mappin
     if not certificate.replaces or certificate.status is not CertificateStatus.ISSUED:
         return recorded
     findings, replaced = [], []
-    for number in certificate.replaces:
+    for number in dict.fromkeys(certificate.replaces):
         old = known.get(number)
         if old is not None and CertificateStatus.REPLACED in CERTIFICATE[old.status]:
             replaced.append(number)

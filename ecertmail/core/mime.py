@@ -8,7 +8,7 @@ import base64
 import binascii
 import quopri
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.header import decode_header, make_header
 from email.message import Message
@@ -49,12 +49,21 @@ class Entity:
     @property
     def type(self) -> str:
         """The media type in lower case, such as `multipart/signed`."""
-        return self.header.get_content_type()
+        return _guarded(self.header.get_content_type)
 
     def parameter(self, name: str) -> str:
         """A Content-Type parameter, or the empty string."""
-        value = self.header.get_param(name)
-        return value if isinstance(value, str) else ""
+        return _guarded(lambda: self.header.get_param(name))
+
+    @property
+    def boundary(self) -> str:
+        """The boundary parameter, or the empty string."""
+        return _guarded(lambda: self.header.get_boundary(""))
+
+    @property
+    def filename(self) -> str:
+        """The file name as one line of printable text, or the empty string; only ever shown, never opened."""
+        return printable(_guarded(lambda: self.header.get_filename("")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +144,20 @@ def headline(octets: bytes) -> Headline:
     )
 
 
+def printable(text: str) -> str:
+    """Replace what a line of text, XML or UTF-8 cannot hold: control characters, direction overrides, surrogates."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _guarded(read: Callable[[], object]) -> str:
+    """Read a header parameter; Python's RFC 2231 decoder has several exceptions to offer for broken ones."""
+    try:
+        value = read()
+    except (LookupError, TypeError, ValueError) as error:
+        raise _BrokenError(FindingCode.MIME_MALFORMED, "a header parameter that cannot be decoded") from error
+    return value if isinstance(value, str) else ""
+
+
 def _entity(octets: bytes) -> Entity:
     if octets.startswith(b"\r\n"):
         block, body = b"", octets[2:]
@@ -153,7 +176,7 @@ def _entity(octets: bytes) -> Entity:
 
 def _parts(entity: Entity) -> list[bytes]:
     """Slice a multipart's parts, without the CRLF that belongs to the next boundary (RFC 2046 section 5.1.1)."""
-    boundary = entity.header.get_boundary("")
+    boundary = entity.boundary
     if not boundary or len(boundary) > 200:
         raise _BrokenError(FindingCode.MIME_MALFORMED, "a multipart without a usable boundary")
     parts: list[bytes] = []
@@ -173,12 +196,15 @@ def _delimiters(body: bytes, dashed: bytes) -> Iterator[tuple[int, int, bool]]:
     """Yield each boundary line: where the part before it ends, where the one after it starts, whether it closes."""
     at = body.find(dashed)
     while at >= 0:
-        eol = body.find(b"\r\n", at)
-        rest = body[at + len(dashed) : eol if eol >= 0 else len(body)].rstrip(b" \t")
-        starts_line = at == 0 or body[at - 2 : at] == b"\r\n"
-        if starts_line and rest in {b"", b"--"}:
-            yield max(at - 2, 0), eol + 2 if eol >= 0 else len(body), rest == b"--"
-        at = body.find(dashed, at + len(dashed))
+        after = at + len(dashed)
+        if at == 0 or body[at - 2 : at] == b"\r\n":
+            eol = body.find(b"\r\n", after)
+            end = eol if eol >= 0 else len(body)
+            rest = body[after:end].rstrip(b" \t")
+            if rest in {b"", b"--"}:
+                yield max(at - 2, 0), min(end + 2, len(body)), rest == b"--"
+            after = end
+        at = body.find(dashed, after)
 
 
 def _two_parts(root: Entity) -> tuple[bytes, bytes]:
@@ -202,7 +228,7 @@ def _leaves(entity: Entity, depth: int) -> Iterator[Entity]:
 
 
 def _attachment(leaf: Entity) -> Attachment:
-    return Attachment(type=leaf.type, filename=leaf.header.get_filename("") or "", data=_decoded(leaf))
+    return Attachment(type=leaf.type, filename=leaf.filename, data=_decoded(leaf))
 
 
 def _decoded(entity: Entity) -> bytes:
@@ -240,4 +266,4 @@ def _text(header: Message, name: str) -> str:
         text = str(make_header(decode_header(raw)))
     except (LookupError, UnicodeError, ValueError, binascii.Error):
         text = raw
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:200]
+    return printable(text)[:200]

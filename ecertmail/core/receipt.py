@@ -12,6 +12,7 @@ from email.utils import format_datetime, formataddr
 from lxml import etree
 
 from ecertmail.core import compose
+from ecertmail.core.mime import printable
 from ecertmail.core.record import timestamp
 from ecertmail.findings import Finding
 from ecertmail.model import Authority, Examination, Outcome, Partner, Result, ResultCode, Verdict
@@ -151,7 +152,7 @@ def _readable(authority: Authority, examination: Examination, verdict: Verdict, 
 
 def _sentence(finding: Finding) -> str:
     place = " ".join(filter(None, (finding.where, finding.detail)))
-    return f"{finding.code.value} [{finding.code.code}]" + (f" ({place})" if place else "")
+    return f"{finding.code.value} [{finding.code.code}]" + (f" ({printable(place)})" if place else "")
 
 
 def _notification(authority: Authority, examination: Examination, verdict: Verdict) -> dict[str, str]:
@@ -179,13 +180,8 @@ def _add_findings(parent: etree._Element, findings: tuple[Finding, ...]) -> None
     for finding in findings:
         element = etree.SubElement(parent, _name("finding"), code=finding.code.code, severity=finding.severity.value)
         if finding.where:
-            element.set("where", _printable(finding.where))
-        element.text = _printable(finding.code.value + (f" ({finding.detail})" if finding.detail else ""))
-
-
-def _printable(value: str) -> str:
-    """XML 1.0 cannot hold control characters, and a finding can quote what a partner sent."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
+            element.set("where", printable(finding.where))
+        element.text = printable(finding.code.value + (f" ({finding.detail})" if finding.detail else ""))
 
 
 def _name(local: str) -> str:

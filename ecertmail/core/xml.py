@@ -11,6 +11,8 @@ from lxml import etree
 
 from ecertmail.findings import Finding, FindingCode
 
+MAX_NAMESPACES = 50
+
 _BOM = b"\xef\xbb\xbf"
 _DECLARATION = re.compile(rb"\s*<\?xml\s[^>]*?\?>")
 _ENCODING = re.compile(rb"encoding\s*=\s*[\"']([^\"']*)[\"']")
@@ -35,9 +37,14 @@ def parse(octets: bytes, where: str) -> etree._Element | Finding:
         remove_comments=True,
     )
     try:
-        return etree.fromstring(octets, parser)
+        root = etree.fromstring(octets, parser)
     except etree.XMLSyntaxError as error:
         return Finding(code=FindingCode.XML_MALFORMED, where=where, detail=str(error.msg)[:200])
+    if len(root.nsmap) > MAX_NAMESPACES:
+        return Finding(code=FindingCode.XML_MALFORMED, where=where, detail=f"more than {MAX_NAMESPACES} namespaces")
+    if b"xmlns" in octets and not _has_canonical_form(root):
+        return Finding(code=FindingCode.XML_MALFORMED, where=where, detail="a relative namespace name")
+    return root
 
 
 def canonical(element: etree._Element) -> bytes:
@@ -48,6 +55,15 @@ def canonical(element: etree._Element) -> bytes:
 def digest(canonical_octets: bytes) -> str:
     """Return the SHA-256 of a certificate's canonical form in lower-case hex."""
     return sha256(canonical_octets).hexdigest()
+
+
+def _has_canonical_form(root: etree._Element) -> bool:
+    """Canonical XML is not defined for relative namespace names (Canonical XML 1.1, section 1.3)."""
+    try:
+        canonical(root)
+    except etree.C14NError:
+        return False
+    return True
 
 
 def _refusal(octets: bytes) -> FindingCode | None:

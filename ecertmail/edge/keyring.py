@@ -85,6 +85,8 @@ class GnupgKeyring:
             signature_file.unlink()
         if len(seen.sig_info) > 1 or seen.pubkey_fingerprint != fingerprint:
             return SignatureStatus.BAD
+        if any(problem.get("status") == "signature expired" for problem in seen.problems):
+            return SignatureStatus.KEY_EXPIRED
         return _EXPLAINED.get(seen.key_status or seen.status, SignatureStatus.BAD)
 
     def close(self) -> None:

@@ -40,13 +40,17 @@ def read_public_key(octets: bytes) -> PublicKey:
     try:
         certs = pysequoia.Cert.split_bytes(octets)
         secret = any(packet.tag in _SECRET for packet in pysequoia.packet.PacketPile.from_bytes(octets))
-    except Exception as error:
-        raise KeyringError(f"not an OpenPGP key: {_first_line(error)}") from error
-    if len(certs) != 1:
-        raise KeyringError(f"it must hold exactly one public key, but holds {len(certs)}")
-    cert = certs[0]
+        keys = [_public_key(cert) for cert in certs]
+    except Exception as error:  # pysequoia raises bare exceptions, also for keys below its policy
+        raise KeyringError(f"not an OpenPGP key that can be relied on: {_first_line(error)}") from error
     if secret:
         raise KeyringError("it holds a SECRET key; ask for the public one, and have the secret one revoked")
+    if len(keys) != 1:
+        raise KeyringError(f"it must hold exactly one public key, but holds {len(keys)}")
+    return keys[0]
+
+
+def _public_key(cert: pysequoia.Cert) -> PublicKey:
     ids = {
         value.upper()
         for packet in pysequoia.packet.PacketPile.from_bytes(bytes(cert))
@@ -78,13 +82,14 @@ class OpenPgpEngine:
             return SignatureCheck(status=SignatureStatus.MULTIPLE)
         try:
             sig = pysequoia.Sig.from_bytes(packets[0])
+            algorithm = f"{sig.key_algorithm} with {sig.hash_algorithm}"
         except Exception:  # noqa: BLE001 - pysequoia raises bare exceptions for what it cannot parse
             return SignatureCheck(status=SignatureStatus.UNREADABLE)
         issuer = (sig.issuer_fingerprint or sig.issuer_key_id or "").upper()
         key = self._by_id.get(issuer)
         if key is None:
             return SignatureCheck(status=SignatureStatus.UNKNOWN_KEY, fingerprint=issuer)
-        return self._check_by(key, sig, signed, signature)
+        return self._check_by(key, sig, algorithm, signed, signature)
 
     def sign(self, octets: bytes) -> bytes:
         """Return an armoured detached SHA-512 signature over these octets with the node's key."""
@@ -92,16 +97,16 @@ class OpenPgpEngine:
             raise KeyringError("the node's secret key is not loaded")
         return pysequoia.sign(self._signer, octets, mode=pysequoia.SignatureMode.DETACHED)
 
-    def _check_by(self, key: PublicKey, sig: pysequoia.Sig, signed: bytes, armored: bytes) -> SignatureCheck:
+    def _check_by(
+        self, key: PublicKey, sig: pysequoia.Sig, algorithm: str, signed: bytes, armored: bytes
+    ) -> SignatureCheck:
         def report(status: SignatureStatus) -> SignatureCheck:
             return SignatureCheck(
                 status=status,
                 fingerprint=key.fingerprint,
                 signed_at=sig.created,
                 key_expires_at=key.expires_at,
-                algorithm=f"{sig.key_algorithm} with {sig.hash_algorithm}".replace("PublicKeyAlgorithm.", "").replace(
-                    "HashAlgorithm.", ""
-                ),
+                algorithm=algorithm.replace("PublicKeyAlgorithm.", "").replace("HashAlgorithm.", ""),
             )
 
         try:

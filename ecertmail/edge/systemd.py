@@ -27,13 +27,13 @@ def watchdog_seconds() -> float | None:
     return int(allowed) / 2_000_000 if allowed.isdigit() else None
 
 
-def passed_sockets() -> dict[str, socket.socket]:
-    """Return the listening sockets of the socket unit by FileDescriptorName, empty without one."""
+def passed_sockets() -> list[tuple[str, socket.socket]]:
+    """Return (FileDescriptorName, listening socket) of each socket that was passed; names may repeat."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()):
-        return {}
+        return []
     names = os.environ.get("LISTEN_FDNAMES", "").split(":")
     count = int(os.environ.get("LISTEN_FDS", "0"))
-    return {name: socket.socket(fileno=_FIRST_FD + i) for i, name in enumerate(names[:count])}
+    return [(name, socket.socket(fileno=_FIRST_FD + i)) for i, name in enumerate(names[:count])]
 
 
 def credential(name: str) -> bytes | None:

@@ -149,29 +149,27 @@ def _known(tx: Transaction, examination: Examination) -> dict[str, Known]:
 def _record_results(
     tx: Transaction, issuer: str, results: Iterable[Result], message: int, now: datetime
 ) -> tuple[Result, ...]:
-    """Append an entry for each recorded certificate, conflict and replacement; return results with their indexes."""
-    done: list[Result] = []
-    versions: list[tuple[int, str, Certificate]] = []
-    records: list[tuple[str, bytes]] = []
-    replacements: list[tuple[str, Certificate]] = []
+    """Append an entry for each recorded certificate, conflict and replacement, in the order they were judged."""
     first, at = tx.next_index(), record.timestamp(now)
+    done: list[Result] = []
+    records: list[tuple[str, bytes]] = []
+    versions: list[tuple[int, str, Certificate]] = []
+    replaced: list[tuple[int, str, str]] = []
     for result in results:
-        kind = _IN_LEDGER.get(result.code)
-        if kind is None or result.certificate is None:
+        kind, certificate = _IN_LEDGER.get(result.code), result.certificate
+        if kind is None or certificate is None:
             done.append(result)
             continue
-        index = first + len(records)
+        entry = first + len(records)
         records.append((kind, record.canonical(record.of_certificate(issuer, result, message, at))))
-        versions.append((index, kind, result.certificate))
-        replacements += [(number, result.certificate) for number in result.replaced]
-        done.append(replace(result, entry=index))
+        versions.append((entry, kind, certificate))
+        done.append(replace(result, entry=entry))
+        for old in result.replaced:
+            replaced.append((first + len(records), old, certificate.number))
+            records.append(
+                ("replaced", record.canonical(record.of_replacement(issuer, old, certificate, message, now)))
+            )
     tx.append(records)
     tx.put_versions(issuer, versions)
-    entries = tx.append(
-        [
-            ("replaced", record.canonical(record.of_replacement(issuer, old, new, message, now)))
-            for old, new in replacements
-        ]
-    )
-    tx.put_replaced(issuer, [(e, old, new.number) for e, (old, new) in zip(entries, replacements, strict=True)])
+    tx.put_replaced(issuer, replaced)
     return tuple(done)

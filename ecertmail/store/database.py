@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from ecertmail.errors import StoreBusyError, StoreError
+from ecertmail.errors import NotFoundError, StoreBusyError, StoreError
 
 
 class Writer:
@@ -61,9 +61,17 @@ class Writer:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """Open a read-only connection that never blocks the writer."""
+    """Open a read-only connection that never blocks the writer.
+
+    Raises:
+        NotFoundError: there is no such file yet.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"{path}: is not there yet; `ecertmail serve` makes it")
     with guarded(path):
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False, timeout=5)
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=5
+        )
         connection.execute("SELECT count(*) FROM sqlite_master")
     return connection
 
@@ -73,7 +81,7 @@ def guarded(path: Path) -> Iterator[None]:
     """Translate SQLite's errors into ours, with the file's name and what to do."""
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except (sqlite3.OperationalError, OSError) as error:
         raise StoreBusyError(f"{path}: cannot be used now ({error}); check free space, permissions and disk") from error
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{path}: {error}; restore it from a backup or move it away") from error

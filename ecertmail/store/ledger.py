@@ -49,6 +49,13 @@ CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
 BEGIN SELECT RAISE(ABORT, 'the {table} table is append-only'); END;
 """
 
+# REPLACE deletes without firing the trigger above, unless the writer asks for recursive triggers.
+_NO_REPLACE = """
+CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table}
+WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})
+BEGIN SELECT RAISE(ABORT, 'the {table} table is append-only'); END;
+"""
+
 
 @migrations()
 def m001_ledger(db: Database) -> None:
@@ -56,6 +63,7 @@ def m001_ledger(db: Database) -> None:
     triggers = [
         _APPEND_ONLY.format(table=table, verb=verb) for table in ("entry", "version") for verb in ("update", "delete")
     ]
+    triggers += [_NO_REPLACE.format(table=table, key=key) for table, key in (("entry", "idx"), ("version", "entry"))]
     for statement in [*filter(str.strip, _SCHEMA.split(";\n")), *triggers]:
         db.execute(statement)
 
@@ -143,15 +151,15 @@ class LedgerTransaction:
         )  # fmt: skip
 
     def put_replaced(self, issuer: str, replaced: Sequence[tuple[int, str, str]]) -> None:
-        """Mark certificates as replaced, as (entry, old number, new number); the old content stays."""
+        """Mark certificates as replaced, as (entry, old number, new number), unless a later entry says otherwise."""
         status = CertificateStatus.REPLACED.value
         self._cursor.executemany(
             "INSERT INTO version VALUES (?,'replaced',?,?,?,'',?,x'')",
             [(entry, issuer, old, status, new) for entry, old, new in replaced],
         )
         self._cursor.executemany(
-            "UPDATE certificate SET status=?, entry=? WHERE issuer=? AND number=?",
-            [(status, entry, issuer, old) for entry, old, _ in replaced],
+            "UPDATE certificate SET status=?, entry=? WHERE issuer=? AND number=? AND entry<?",
+            [(status, entry, issuer, old, entry) for entry, old, _ in replaced],
         )
 
     def put_message(self, spool_id: str, entry: int, facts: Mapping[str, str | int | None]) -> None:
@@ -179,7 +187,7 @@ class LedgerTransaction:
         self._cursor.execute(
             "INSERT INTO delivery(mail,kind,recipient,reverse_path,state,attempts,created_at,next_at,reply)"
             " SELECT mail,kind,recipient,reverse_path,'due',0,?,?,'' FROM delivery WHERE mail=? AND NOT EXISTS"
-            " (SELECT 1 FROM delivery WHERE mail=? AND state IN ('due','deferred')) ORDER BY id LIMIT 1",
+            " (SELECT 1 FROM delivery WHERE mail=? AND state IN ('due','deferred','sending')) ORDER BY id LIMIT 1",
             (at, at, mail, mail),
         )
 

@@ -20,7 +20,11 @@ class SqliteOutbox:
             return cursor.rowcount
 
     def take_due(self, now: datetime, limit: int) -> list[Delivery]:
-        """Move due deliveries to `sending` and return them, oldest due first."""
+        """Move due deliveries to `sending` and return them, oldest due first.
+
+        There is one process and it takes when it has nothing in hand, so what is `sending` now was left behind by a
+        crash or a disk that was full: it goes out again, perhaps twice, with the same Message-ID.
+        """
         next_at = self.next_due()
         if next_at is None or next_at > now:
             return []
@@ -28,7 +32,7 @@ class SqliteOutbox:
             rows = cursor.execute(
                 "SELECT d.id, d.kind, d.recipient, d.reverse_path, m.message_id, m.octets, d.attempts, d.created_at"
                 " FROM delivery d JOIN mail m ON m.id=d.mail"
-                " WHERE d.state IN ('due','deferred') AND d.next_at<=? ORDER BY d.next_at, d.id LIMIT ?",
+                " WHERE d.state IN ('due','deferred','sending') AND d.next_at<=? ORDER BY d.next_at, d.id LIMIT ?",
                 (_iso(now), limit),
             ).fetchall()
             cursor.executemany("UPDATE delivery SET state='sending' WHERE id=?", [(row[0],) for row in rows])
@@ -57,7 +61,7 @@ class SqliteOutbox:
 
     def next_due(self) -> datetime | None:
         """Return when the next delivery is due."""
-        row = self._db.reading("SELECT min(next_at) FROM delivery WHERE state IN ('due','deferred')")
+        row = self._db.reading("SELECT min(next_at) FROM delivery WHERE state IN ('due','deferred','sending')")
         return datetime.fromisoformat(str(row[0])) if row and row[0] else None
 
 

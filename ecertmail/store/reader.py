@@ -1,12 +1,11 @@
 """The ledger to look at, read-only, also while the daemon runs."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecertmail.core.merkle import leaf_hash, root_hash
-from ecertmail.core.xml import digest
+from ecertmail.core.merkle import root_hash
 from ecertmail.model import Entry
 from ecertmail.store import database
 
@@ -39,6 +38,17 @@ class Found:
     versions: tuple[Version, ...]
 
 
+_FIELDS = ("issuer", "number", "status", "type", "profile", "issued_at", "exporting", "importing", "title")
+
+_CURRENT = """
+SELECT c.issuer, c.number, c.status, c.type, c.profile, c.issued_at, c.exporting, c.importing, c.title, c.entry,
+  (SELECT max(entry) FROM version v WHERE v.number=c.number AND v.issuer=c.issuer AND v.kind<>'conflict'),
+  (SELECT octets FROM version v WHERE v.number=c.number AND v.issuer=c.issuer AND v.kind='certificate'
+   ORDER BY entry DESC LIMIT 1)
+FROM certificate c
+"""
+
+
 class LedgerReader:
     """Reads through a connection of its own that never blocks the writer."""
 
@@ -56,9 +66,9 @@ class LedgerReader:
             " FROM certificate WHERE number=? ORDER BY issuer",
             (number,),
         ).fetchall()
-        names = ("issuer", "number", "status", "type", "profile", "issued_at", "exporting", "importing", "title")
         return [
-            Found(**dict(zip(names, row, strict=True)), versions=tuple(self._versions(row[0], row[1]))) for row in rows
+            Found(**dict(zip(_FIELDS, row, strict=True)), versions=tuple(self._versions(row[0], row[1])))
+            for row in rows
         ]
 
     def octets(self, entry: int) -> bytes:
@@ -84,36 +94,35 @@ class LedgerReader:
         column = {"certificate": "status", "delivery": "state"}[table]
         return dict(self._db.execute(f"SELECT {column}, count(*) FROM {table} GROUP BY 1"))  # noqa: S608
 
-    def faults(self, progress: Callable[[int], object] = int) -> Iterator[str]:
-        """Recompute everything that hashes promise, and name each entry that does not hold."""
-        expected = 0
-        for index, record, leaf in self._db.execute("SELECT idx, record, leaf FROM entry ORDER BY idx"):
-            if index != expected:
-                yield f"entry {expected} is missing"
-            expected = index + 1
-            progress(1)
-            if leaf_hash(record) != leaf:
-                yield f"entry {index}: the record does not match its leaf hash"
-        yield from self._certificate_faults()
+    def entries(self) -> Iterator[Entry]:
+        """Return the whole log."""
+        for index, kind, record, leaf in self._db.execute("SELECT idx, kind, record, leaf FROM entry ORDER BY idx"):
+            yield Entry(index=index, kind=kind, record=record, leaf=leaf)
 
-    def _certificate_faults(self) -> Iterator[str]:
-        """Compare the tables that people are answered from with the log that is hashed."""
-        rows = self._db.execute(
-            "SELECT e.idx, e.record, v.issuer, v.number, v.status, v.sha256, v.octets"
-            " FROM entry e LEFT JOIN version v ON v.entry=e.idx WHERE e.kind IN ('certificate','conflict','replaced')"
-        )
-        for index, record, issuer, number, status, sha256, octets in rows:
-            said = json.loads(record)
-            if (said["issuer"], said["number"], said["status"]) != (issuer, number, status):
-                yield f"entry {index}: the stored version does not match the log"
-            elif said.get("sha256", "") != sha256 or (sha256 and sha256 != digest(octets)):
-                yield f"entry {index}: the stored certificate does not match the hash in the log"
-        stale = self._db.execute(
-            "SELECT c.issuer, c.number FROM certificate c JOIN version v ON v.entry=c.entry WHERE v.status<>c.status"
-        )
-        yield from (
-            f"certificate {number} of {issuer}: its current status is not the log's" for issuer, number in stale
-        )
+    def stored_version(self, entry: int) -> tuple[str, str, str, str, str, str, bytes] | None:
+        """Return kind, issuer, number, status, sha256, successor and octets of the version stored at an entry."""
+        row = self._db.execute(
+            "SELECT kind, issuer, number, status, sha256, replaced_by, octets FROM version WHERE entry=?", (entry,)
+        ).fetchone()
+        return None if row is None else tuple(row)
+
+    def orphans(self) -> list[int]:
+        """Return the entries of versions that the log has no entry for."""
+        rows = self._db.execute("SELECT v.entry FROM version v LEFT JOIN entry e ON e.idx=v.entry WHERE e.idx IS NULL")
+        return [int(entry) for (entry,) in rows]
+
+    def current_rows(self) -> Iterator[tuple[Found, int, int | None, bytes]]:
+        """Return each current certificate, its entry, the newest entry that changed it, and its newest octets."""
+        for row in self._db.execute(_CURRENT):
+            found = Found(**dict(zip(_FIELDS, row[: len(_FIELDS)], strict=True)), versions=())
+            yield found, int(row[-3]), row[-2], bytes(row[-1] or b"")
+
+    def unlisted(self) -> list[tuple[str, str]]:
+        """Return (issuer, number) of certificates that have versions but no current row."""
+        return self._db.execute(
+            "SELECT DISTINCT issuer, number FROM version v WHERE kind<>'conflict' AND NOT EXISTS"
+            " (SELECT 1 FROM certificate c WHERE c.number=v.number AND c.issuer=v.issuer)"
+        ).fetchall()
 
     def _versions(self, issuer: str, number: str) -> Iterator[Version]:
         rows = self._db.execute(

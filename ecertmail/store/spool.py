@@ -197,7 +197,7 @@ def _row(row: tuple[object, ...] | sqlite3.Row) -> Row:
     values = dict(zip(_NAMES, row, strict=False))
     envelope = Envelope(
         reverse_path=str(values["reverse_path"]),
-        recipients=tuple(str(values["recipients"]).split("\n")),
+        recipients=tuple(filter(None, str(values["recipients"]).split("\n"))),
         source=str(values["source"]),
         peer=str(values["peer"]),
         received_at=datetime.fromisoformat(str(values["received_at"])),

@@ -1,0 +1,140 @@
+"""Deliveries on disk: due in their order, each in one hand at a time, and never lost by a crash."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ecertmail.model import Attempt, Attempted, Delivery, DeliveryState
+from ecertmail.store.ledger import SqliteLedger
+from ecertmail.store.outbox import SqliteOutbox
+from ecertmail.store.reader import LedgerReader
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+SENT = Attempt(outcome=Attempted.SENT, reply="250 OK")
+LATER = Attempt(outcome=Attempted.TEMPORARY, reply="451 later")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[SqliteLedger]:
+    made = SqliteLedger(path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def outbox(ledger: SqliteLedger) -> SqliteOutbox:
+    return SqliteOutbox(ledger)
+
+
+def stage(ledger: SqliteLedger, *names: str, at: datetime = NOW) -> None:
+    with ledger.transaction() as tx:
+        for name in names:
+            tx.stage("receipt", f"{name}@nz.example", "bounce@cn.example", f"<{name}@cn>", name.encode(), at)
+
+
+def names(deliveries: list[Delivery]) -> list[str]:
+    return [delivery.octets.decode() for delivery in deliveries]
+
+
+def states(path: Path) -> dict[str, int]:
+    reader = LedgerReader(path)
+    counts = reader.counts("delivery")
+    reader.close()
+    return counts
+
+
+def test_an_empty_outbox_is_never_due(outbox: SqliteOutbox) -> None:
+    assert (outbox.next_due(), outbox.take_due(NOW, 10)) == (None, [])
+
+
+def test_what_is_staged_is_due_at_once_and_again_when_nothing_was_made_of_it(
+    ledger: SqliteLedger, outbox: SqliteOutbox
+) -> None:
+    stage(ledger, "a")
+    assert outbox.next_due() == NOW
+    [delivery] = outbox.take_due(NOW, 10)
+    assert delivery == Delivery(
+        id=delivery.id, kind="receipt", recipient="a@nz.example", reverse_path="bounce@cn.example", message_id="<a@cn>",
+        octets=b"a", state=DeliveryState.SENDING, attempts=0, created_at=NOW,
+    )  # fmt: skip
+    assert (outbox.take_due(NOW, 10), outbox.next_due()) == ([delivery], NOW)
+
+
+def test_the_oldest_due_goes_first_and_no_more_than_asked_for(ledger: SqliteLedger, outbox: SqliteOutbox) -> None:
+    stage(ledger, "c", at=NOW + 2 * MINUTE)
+    stage(ledger, "a", at=NOW)
+    stage(ledger, "b", at=NOW + MINUTE)
+    assert outbox.take_due(NOW - MINUTE, 10) == []
+    assert names(outbox.take_due(NOW + 5 * MINUTE, 2)) == ["a", "b"]
+
+
+def test_what_is_deferred_comes_back_when_it_is_due(ledger: SqliteLedger, outbox: SqliteOutbox) -> None:
+    stage(ledger, "a")
+    [delivery] = outbox.take_due(NOW, 10)
+    outbox.settle(delivery, LATER, DeliveryState.DEFERRED, NOW + MINUTE, NOW)
+    assert (outbox.next_due(), outbox.take_due(NOW, 10)) == (NOW + MINUTE, [])
+    [again] = outbox.take_due(NOW + MINUTE, 10)
+    assert (again.attempts, again.octets, again.message_id) == (1, delivery.octets, delivery.message_id)
+
+
+@pytest.mark.parametrize("state", [DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.EXPIRED])
+def test_what_has_ended_does_not_come_back(
+    ledger: SqliteLedger, outbox: SqliteOutbox, path: Path, state: DeliveryState
+) -> None:
+    stage(ledger, "a")
+    [delivery] = outbox.take_due(NOW, 10)
+    outbox.settle(delivery, SENT, state, None, NOW)
+    assert (outbox.next_due(), outbox.take_due(NOW + timedelta(days=999), 10)) == (None, [])
+    assert states(path) == {state.value: 1}
+
+
+def test_what_a_dead_process_was_sending_is_due_again(ledger: SqliteLedger, outbox: SqliteOutbox, path: Path) -> None:
+    """It may arrive twice, but with the same octets and the same Message-ID."""
+    stage(ledger, "a", "b")
+    [first, _] = outbox.take_due(NOW, 10)
+    outbox.settle(first, SENT, DeliveryState.DELIVERED, None, NOW)
+    assert outbox.recover(NOW + MINUTE) == 1
+    assert names(outbox.take_due(NOW + MINUTE, 10)) == ["b"]
+    assert states(path) == {"delivered": 1, "sending": 1}
+
+
+@pytest.mark.parametrize("state", [DeliveryState.SENDING])
+def test_a_state_that_no_row_allows_is_our_bug(
+    ledger: SqliteLedger, outbox: SqliteOutbox, state: DeliveryState
+) -> None:
+    stage(ledger, "a")
+    [delivery] = outbox.take_due(NOW, 10)
+    with pytest.raises(AssertionError, match="never goes"):
+        outbox.settle(delivery, SENT, state, None, NOW)
+
+
+def test_every_attempt_is_kept(ledger: SqliteLedger, outbox: SqliteOutbox) -> None:
+    stage(ledger, "a")
+    [delivery] = outbox.take_due(NOW, 10)
+    outbox.settle(delivery, LATER, DeliveryState.DEFERRED, NOW + MINUTE, NOW)
+    [delivery] = outbox.take_due(NOW + MINUTE, 10)
+    outbox.settle(delivery, SENT, DeliveryState.DELIVERED, None, NOW + MINUTE)
+    with ledger.db.writing() as cursor:
+        rows = cursor.execute("SELECT outcome, reply FROM attempt ORDER BY at").fetchall()
+    assert rows == [("temporary", "451 later"), ("sent", "250 OK")]
+
+
+def test_outbox_and_ledger_share_one_commit(ledger: SqliteLedger, outbox: SqliteOutbox) -> None:
+    """Nobody sees a receipt before the entries that it speaks of."""
+
+    def stage_and_fail() -> None:
+        with ledger.transaction() as tx:
+            tx.stage("receipt", "a@nz.example", "", "<a@cn>", b"a", NOW)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        stage_and_fail()
+    assert outbox.next_due() is None
