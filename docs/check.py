@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from ecertmail import errors
 from ecertmail.cli import main as command_line
 from ecertmail.core.states import DELIVERY
+from ecertmail.delivery import DeliveryState
 from ecertmail.findings import FindingCode
-from ecertmail.model import DeliveryState, Outcome
+from ecertmail.model import Outcome
 from ecertmail.settings import LimitsSection, PartnerFile, Settings
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -56,7 +56,7 @@ class Node:
         self._config = config
         self._log = log
         self._examiner = assemble.load_examiner(config, keep_keys=True)
-        self._spool = SqliteSpool(config.spool / "spool.db")
+        self._spool = SqliteSpool(config.spool / "spool.db", self._given_up)
         self._ledger = SqliteLedger(config.spool / "ledger.db")
         self._outbox = SqliteOutbox(self._ledger)
         self._tls = assemble.listener_tls(config)
@@ -142,7 +142,7 @@ class Node:
                     await self._in_ledger_thread(partial(processor.process_all, claimed, self._examiner, now))
                     self._staged.set()
                     self._arrived.set()
-            except TemporaryError as error:
+            except EcertmailError as error:
                 self._log.error("process.waiting", error=str(error), seconds=RETRY_SECONDS)
                 self._loop.call_later(RETRY_SECONDS, self._arrived.set)
 
@@ -195,6 +195,9 @@ class Node:
             if isinstance(end, Exception):
                 self._log.error("stop.failed", error=repr(end))
                 raise end
+
+    def _given_up(self, spool_id: str) -> None:
+        self._log.warning("mail.quarantined", id=spool_id, findings="no-verdict")
 
     def _in_ledger_thread(self, call: Callable[[], Any]) -> Awaitable[Any]:
         return self._loop.run_in_executor(self._ledger_thread, call)

@@ -211,49 +211,6 @@ class Entry:
     leaf: bytes
 
 
-class DeliveryState(StrEnum):
-    """Where an outgoing mail stands (DESIGN.md section 4)."""
-
-    DUE = "due"
-    SENDING = "sending"
-    DEFERRED = "deferred"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    EXPIRED = "expired"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One outgoing mail to one address; its octets never change once stored."""
-
-    id: int
-    kind: str
-    recipient: str
-    reverse_path: str
-    message_id: str
-    octets: bytes = field(repr=False)
-    state: DeliveryState
-    attempts: int
-    created_at: datetime
-
-
-class Attempted(StrEnum):
-    """How one try to send ended."""
-
-    SENT = "sent"
-    TEMPORARY = "temporary"
-    PERMANENT = "permanent"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One try to send: how it ended and what the server said."""
-
-    outcome: Attempted
-    reply: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolEnd:
     """What became of a spooled message: quarantined when it has a reason (a finding's code), else archived."""

@@ -5,18 +5,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from ecertmail.model import (
-    Attempt,
-    Certificate,
-    Delivery,
-    DeliveryState,
-    Earlier,
-    Envelope,
-    Known,
-    SignatureCheck,
-    Spooled,
-    SpoolEnd,
-)
+from ecertmail.delivery import Attempt, Delivery, DeliveryState
+from ecertmail.model import Certificate, Earlier, Envelope, Known, SignatureCheck, Spooled, SpoolEnd
 
 
 class Spool(Protocol):

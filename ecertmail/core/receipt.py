@@ -12,7 +12,7 @@ from email.utils import format_datetime, formataddr
 from lxml import etree
 
 from ecertmail.core import compose
-from ecertmail.core.mime import printable
+from ecertmail.core.entity import printable
 from ecertmail.core.record import timestamp
 from ecertmail.findings import Finding
 from ecertmail.model import Authority, Examination, Outcome, Partner, Result, ResultCode, Verdict

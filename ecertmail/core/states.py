@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from ecertmail.model import Attempted, CertificateStatus, DeliveryState
+from ecertmail.delivery import Attempted, DeliveryState
+from ecertmail.model import CertificateStatus
 
 _C = CertificateStatus
 _D = DeliveryState

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import aiosmtplib
 
-from ecertmail.model import Attempt, Attempted, Delivery
+from ecertmail.delivery import Attempt, Attempted, Delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ecertmail.core.states import after_attempt
-from ecertmail.model import Delivery, DeliveryState
+from ecertmail.delivery import Delivery, DeliveryState
 from ecertmail.ports import EventLog, Outbox, Sender
 
 Run = Callable[[Callable[[], Any]], Awaitable[Any]]

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from ecertmail.core import receipt, record
 from ecertmail.core.judge import judge
-from ecertmail.errors import TemporaryError
+from ecertmail.errors import EcertmailError
 from ecertmail.flow.examine import Examiner
 from ecertmail.model import (
     Authority,
@@ -44,13 +44,13 @@ class Processor:
         """Decide claimed messages, each in a commit of its own, and take them out of the spool together.
 
         Raises:
-            TemporaryError: a store could not be written; what is undecided was given back to the spool.
+            EcertmailError: the trouble is ours (a store, a key); what is undecided was given back to the spool.
         """
         ends: list[SpoolEnd] = []
         for place, spooled in enumerate(claimed):
             try:
                 ends.append(self.process(spooled, examiner, clock()))
-            except TemporaryError:
+            except EcertmailError:
                 self.spool.finish(ends, clock())
                 self.spool.unclaim(later.id for later in claimed[place:])
                 raise

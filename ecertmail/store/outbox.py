@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from ecertmail.core.states import DELIVERY
-from ecertmail.model import Attempt, Delivery, DeliveryState
+from ecertmail.delivery import Attempt, Delivery, DeliveryState
 from ecertmail.store.ledger import SqliteLedger
 
 

@@ -9,7 +9,7 @@
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,8 +58,10 @@ class Row:
 class SqliteSpool:
     """The spool in one SQLite file; the only writer is the process that holds the installation's lock."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, given_up: Callable[[str], object] = str) -> None:
+        """Open the spool; `given_up` hears the id of each message that got no verdict."""
         self._db = database.Writer(path, migrations)
+        self._given_up = given_up
 
     def close(self) -> None:
         """Close the file."""
@@ -97,22 +99,21 @@ class SqliteSpool:
         one process and it claims when it has nothing in hand, so what is still claimed then was left behind.
         """
         with self._db.writing() as cursor:
-            cursor.execute(
+            given_up = cursor.execute(
                 "UPDATE message SET state='quarantined', reason='no-verdict', changed_at=?,"
                 " detail='processing ended three times without a verdict'"
-                " WHERE state IN ('spooled','claimed') AND claims>=?",
+                " WHERE state IN ('spooled','claimed') AND claims>=? RETURNING id",
                 (_iso(now), MAX_CLAIMS),
-            )
-            rows = cursor.execute(
-                _OLDEST,
-                (limit,),
             ).fetchall()
+            rows = cursor.execute(_OLDEST, (limit,)).fetchall()
             fresh = [row for row in rows if row[2] == 0]
             taken = rows[:1] if rows and rows[0][2] > 0 else fresh
             cursor.executemany(
                 "UPDATE message SET state='claimed', claims=claims+1, changed_at=? WHERE id=?",
                 [(_iso(now), row[0]) for row in taken],
             )
+        for (spool_id,) in given_up:
+            self._given_up(spool_id)
         return [
             Spooled(id=row[0], envelope=_row(row).envelope, octets=row[len(_NAMES)], claims=row[2] + 1) for row in taken
         ]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ecertmail.core import entity as entities
 from ecertmail.core import mime
 from ecertmail.core.mime import Attachment, Headline
 from ecertmail.findings import Finding, FindingCode
@@ -214,7 +215,7 @@ def block(fields: int = 0, field: int = 0, total: int = 0) -> bytes:
 
 @pytest.mark.parametrize(
     "head",
-    [block(fields=mime.MAX_FIELDS - 1), block(field=mime.MAX_FIELD), block(total=62_000)],
+    [block(fields=entities.MAX_FIELDS - 1), block(field=entities.MAX_FIELD), block(total=62_000)],
     ids=["as many fields", "as long a field", "as large a block"],
 )
 def test_a_mail_at_its_limits_is_read(head: bytes) -> None:
@@ -222,10 +223,10 @@ def test_a_mail_at_its_limits_is_read(head: bytes) -> None:
 
 
 OVER = {
-    "many fields": block(fields=mime.MAX_FIELDS),
-    "a long field": block(field=mime.MAX_FIELD + 3),
+    "many fields": block(fields=entities.MAX_FIELDS),
+    "a long field": block(field=entities.MAX_FIELD + 3),
     "a long folded field": b"X: y\r\n" + b" y\r\n" * 1025,
-    "a large block": block(total=mime.MAX_HEADER_BLOCK),
+    "a large block": block(total=entities.MAX_HEADER_BLOCK),
     "a long From of dots": b"From: " + b"." * 100_000 + b"\r\n",
     "a long From of comments": b"From: " + b"(" * 5000 + b"\r\n",
     "100,000 fields": b"a: b\r\n" * 100_000,
@@ -240,7 +241,7 @@ def test_a_mail_over_its_limits_is_refused_before_it_is_parsed(head: bytes) -> N
 
 
 def test_the_limits_hold_inside_the_signed_part_too() -> None:
-    finding = mime.attachments(block(fields=mime.MAX_FIELDS) + PART)
+    finding = mime.attachments(block(fields=entities.MAX_FIELDS) + PART)
     assert isinstance(finding, Finding)
     assert finding.code is FindingCode.MIME_LIMIT
 
@@ -310,14 +311,19 @@ SENDERS = {
     "NUL": (b"From: ecert@mpi.example\x00\r\n", None),
     "8-bit": (b"From: \xc3\xa9cert@mpi.example\r\n", None),
     "an encoded address": (b"From: =?utf-8?q?ecert=40mpi.example?=\r\n", None),
-    "a bare CR that starts another From": (b"From: ecert@mpi.example\rFrom: x@evil.example\r\n", None),
-    "a bare LF that starts another From": (b"From: ecert@mpi.example\nFrom: x@evil.example\r\n", None),
 }
 
 
 @pytest.mark.parametrize(("head", "address"), SENDERS.values(), ids=SENDERS.keys())
 def test_the_sender_is_one_plain_address_or_nobody(head: bytes, address: str | None) -> None:
     assert read(signed(head=head)).from_address == address
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\n"])
+def test_a_header_that_two_readers_could_cut_differently_is_refused(end: bytes) -> None:
+    finding = mime.read_signed(signed(head=b"From: ecert@mpi.example" + end + b"From: x@evil.example\r\n"))
+    assert isinstance(finding, Finding)
+    assert finding.code is FindingCode.MIME_MALFORMED
 
 
 @pytest.mark.parametrize("junk", [b"\r", b"\x00", b"\x0b", b"\x1b[2J", b"\xff", b"\xe2\x80\xae"])

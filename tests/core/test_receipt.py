@@ -62,7 +62,7 @@ def attributes(element: etree._Element) -> dict[str, str]:
 
 
 def notification(draft: receipt.Draft) -> dict[str, str]:
-    lines = leaves(draft)[1].data.decode().removesuffix("\r\n").split("\r\n")
+    lines = leaves(draft)[1].data.decode().rstrip().split("\r\n")
     return dict(line.split(": ", 1) for line in lines)
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecertmail.core.states import CERTIFICATE, DELIVERY, ENDED, after_attempt
-from ecertmail.model import Attempted, CertificateStatus, DeliveryState
+from ecertmail.delivery import Attempted, DeliveryState
+from ecertmail.model import CertificateStatus
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 120, 240))

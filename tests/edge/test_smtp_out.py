@@ -8,8 +8,8 @@ from socket import create_server
 
 import pytest
 
+from ecertmail.delivery import Attempted, Delivery, DeliveryState
 from ecertmail.edge.smtp_out import Smarthost, SmarthostSender
-from ecertmail.model import Attempted, Delivery, DeliveryState
 from tests.builders import NOW, batch_mail, certificates_xml
 from tests.installation import Sink, free_port, running_sink
 

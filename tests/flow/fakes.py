@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from ecertmail.delivery import Attempt, Attempted, Delivery, DeliveryState
 from ecertmail.errors import StoreBusyError
-from ecertmail.model import Attempt, Attempted, Delivery, DeliveryState, Envelope, Examination, SpoolEnd
+from ecertmail.model import Envelope, Examination, SpoolEnd
 from ecertmail.ports import Transaction
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox

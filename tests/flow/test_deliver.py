@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ecertmail.delivery import Attempted
 from ecertmail.errors import StoreBusyError
 from ecertmail.flow.deliver import Deliverer
-from ecertmail.model import Attempted
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.reader import LedgerReader
 from tests.flow.fakes import BrittleOutbox, Log, Smarthost, Trouble, at_once

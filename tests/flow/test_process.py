@@ -15,11 +15,12 @@ from lxml import etree
 from ecertmail.config import packaged
 from ecertmail.core import mime, read_receipt
 from ecertmail.core.read_receipt import Statement
+from ecertmail.delivery import Delivery
 from ecertmail.edge.openpgp import OpenPgpEngine
-from ecertmail.errors import StoreBusyError, TemporaryError
+from ecertmail.errors import KeyringError, StoreBusyError, TemporaryError
 from ecertmail.flow.examine import Examiner
 from ecertmail.flow.process import Processor
-from ecertmail.model import Delivery, Partner, SignatureStatus, SignedMessage
+from ecertmail.model import Partner, SignatureStatus, SignedMessage
 from ecertmail.store.audit import faults
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
@@ -556,13 +557,14 @@ def test_a_message_that_breaks_the_reader_stops_no_other_and_ends_in_quarantine(
 
 
 def test_an_exception_in_the_middle_of_a_commit_leaves_nothing_of_it(node: Node) -> None:
-    """The receipt cannot be signed: no entry, no certificate, no mail, and the message waits."""
+    """The receipt cannot be signed: no entry, no certificate, no mail, and the message waits without losing a claim."""
     nz = key_of(NZ_ADDRESS).public
     engine = OpenPgpEngine({nz.fingerprint: nz}, unexplained, None)
     node.examiner = replace(node.examiner, openpgp=engine)
-    node.take(batch_mail(certificates_xml("NZ-1")))
+    with pytest.raises(KeyringError):
+        node.take(batch_mail(certificates_xml("NZ-1")))
     assert (node.log_kinds(), node.receipts(), node.lookup("NZ-1")) == ([], [], [])
-    assert node.quarantined() == [("m1", "no-verdict")]
+    assert node.states() == {"spooled": 1}
 
 
 def test_the_log_names_no_content(node: Node) -> None:

@@ -9,17 +9,9 @@ from pathlib import Path
 import pytest
 
 from ecertmail.core.merkle import leaf_hash
+from ecertmail.delivery import Attempt, Attempted, DeliveryState
 from ecertmail.errors import StoreError
-from ecertmail.model import (
-    Attempt,
-    Attempted,
-    Certificate,
-    CertificateStatus,
-    DeliveryState,
-    Earlier,
-    Known,
-    Outcome,
-)
+from ecertmail.model import Certificate, CertificateStatus, Earlier, Known, Outcome
 from ecertmail.store.ledger import LedgerTransaction, SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.reader import LedgerReader

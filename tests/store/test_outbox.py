@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ecertmail.model import Attempt, Attempted, Delivery, DeliveryState
+from ecertmail.delivery import Attempt, Attempted, Delivery, DeliveryState
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.reader import LedgerReader

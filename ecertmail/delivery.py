@@ -1,0 +1,48 @@
+"""An outgoing mail to one address, and what became of each try to send it (state table in `core/states.py`)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class DeliveryState(StrEnum):
+    """Where an outgoing mail stands (DESIGN.md section 4)."""
+
+    DUE = "due"
+    SENDING = "sending"
+    DEFERRED = "deferred"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One outgoing mail to one address; its octets never change once stored."""
+
+    id: int
+    kind: str
+    recipient: str
+    reverse_path: str
+    message_id: str
+    octets: bytes = field(repr=False)
+    state: DeliveryState
+    attempts: int
+    created_at: datetime
+
+
+class Attempted(StrEnum):
+    """How one try to send ended."""
+
+    SENT = "sent"
+    TEMPORARY = "temporary"
+    PERMANENT = "permanent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try to send: how it ended and what the server said."""
+
+    outcome: Attempted
+    reply: str
