@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from ecertmail.core.address import belongs
 from ecertmail.core.states import CERTIFICATE, ENDED
 from ecertmail.findings import Finding, FindingCode
-from ecertmail.model import Certificate, Known, Partner, SignatureCheck, SignedMessage
+from ecertmail.model import Certificate, CertificateStatus, Known, Partner, SignatureCheck, SignedMessage
 
 CLOCK_TOLERANCE = timedelta(minutes=10)
 
@@ -44,8 +44,9 @@ def country_allowed(certificate: Certificate, partner: Partner) -> Finding | Non
 
 
 def transition_allowed(certificate: Certificate, known: Known) -> Finding | None:
-    """The recorded status may change to the one sent."""
-    if certificate.status in CERTIFICATE[known.status]:
+    """The recorded status may change to the one sent; what its successor replaced may also say so itself."""
+    confirmed = certificate.status is known.status is CertificateStatus.REPLACED
+    if confirmed or certificate.status in CERTIFICATE[known.status]:
         return None
     detail = f"{known.status.name.lower()} to {certificate.status.name.lower()}"
     if known.status in ENDED:

@@ -85,3 +85,8 @@ def test_a_status_changes_along_the_table_only(before: CertificateStatus, after:
     assert (finding is None) is (after in CERTIFICATE[before])
     if before in {CertificateStatus.WITHDRAWN, CertificateStatus.CANCELLED}:
         assert code(finding) is FindingCode.WITHDRAWN_IS_FINAL
+
+
+def test_what_its_successor_replaced_may_also_say_so_itself() -> None:
+    sent = certificate("NZ-1", status=CertificateStatus.REPLACED)
+    assert rules.transition_allowed(sent, Known(status=CertificateStatus.REPLACED)) is None
