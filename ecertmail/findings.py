@@ -56,10 +56,13 @@ class FindingCode(Enum):
     CONFLICT = "A certificate with this number and status but other content is recorded already; it stays as it is."
     WITHDRAWN_IS_FINAL = "The certificate was withdrawn; that cannot be undone. Issue a new number."
     TRANSITION_NOT_ALLOWED = "The recorded status cannot change to the one sent."
-    REPLACED_UNKNOWN = "The certificate says that it replaces one that is not recorded here."
+    REPLACED_UNKNOWN = (
+        "The certificate replaces one that is not recorded here yet; that will be replaced when it comes."
+    )
     # Good news
     DUPLICATE = "This version is recorded already; nothing was changed."
     REPLACES = "The certificate that it replaces is now recorded as replaced."
+    REPLACED_ALREADY = "A certificate that came earlier replaces this one; it is recorded, and as replaced."
 
     @property
     def code(self) -> str:

@@ -163,17 +163,22 @@ class Examination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the ledger holds of one certificate: its current status, and every version's status and hash."""
+    """What the ledger holds of one certificate: its current status, and every version's status and hash.
 
-    status: CertificateStatus
+    A `successor` that arrived first says that it replaces this one; the status is None while only that is known.
+    """
+
+    status: CertificateStatus | None
     versions: tuple[tuple[CertificateStatus, str], ...] = ()
+    successor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """The judgement on one certificate of a message; `entry` is its place in the ledger once recorded.
 
-    `replaced` are the numbers that become replaced because this certificate names them.
+    `replaced` are the numbers that become replaced because this certificate names them, `awaited` those that it names
+    and that are not recorded yet; `successor` is the certificate that named this one before it came.
     """
 
     number: str
@@ -181,6 +186,8 @@ class Result:
     certificate: Certificate | None
     findings: tuple[Finding, ...] = ()
     replaced: tuple[str, ...] = ()
+    awaited: tuple[str, ...] = ()
+    successor: str = ""
     entry: int | None = None
 
 

@@ -52,6 +52,9 @@ class Transaction(Protocol):
     def put_replaced(self, issuer: str, replaced: Sequence[tuple[int, str, str]]) -> None:
         """Mark certificates as replaced, as (entry, old number, new number), unless a later entry says otherwise."""
 
+    def put_awaited(self, issuer: str, awaited: Sequence[tuple[str, str]]) -> None:
+        """Remember (number, successor) of certificates that are to be replaced as soon as they come."""
+
     def put_message(self, spool_id: str, entry: int, facts: Mapping[str, str | int | None]) -> None:
         """Store that a spooled message was decided."""
 

@@ -119,8 +119,8 @@ def _against_ledger(certificate: Certificate, known: Mapping[str, Known]) -> Res
     """Apply the life-cycle rules of DOMAIN.md section 4."""
     recorded = Result(number=certificate.number, code=ResultCode.RECORDED, certificate=certificate)
     before = known.get(certificate.number)
-    if before is None:
-        return _with_replacements(recorded, certificate, known)
+    if before is None or before.status is None:
+        return _with_successor(_with_replacements(recorded, certificate, known), before)
     if (certificate.status, certificate.sha256) in before.versions:
         note = Finding(code=FindingCode.DUPLICATE, severity=Severity.WARNING)
         return replace(recorded, code=ResultCode.DUPLICATE, findings=(note,))
@@ -135,15 +135,25 @@ def _against_ledger(certificate: Certificate, known: Mapping[str, Known]) -> Res
 def _with_replacements(recorded: Result, certificate: Certificate, known: Mapping[str, Known]) -> Result:
     if not certificate.replaces or certificate.status is not CertificateStatus.ISSUED:
         return recorded
-    findings, replaced = [], []
+    findings, replaced, awaited = [], [], []
     for number in dict.fromkeys(certificate.replaces):
         old = known.get(number)
-        if old is not None and CertificateStatus.REPLACED in CERTIFICATE[old.status]:
+        if old is None or old.status is None:
+            awaited.append(number)
+            findings.append(Finding(code=FindingCode.REPLACED_UNKNOWN, detail=number, severity=Severity.WARNING))
+        elif CertificateStatus.REPLACED in CERTIFICATE[old.status]:
             replaced.append(number)
             findings.append(Finding(code=FindingCode.REPLACES, detail=number, severity=Severity.WARNING))
-        elif old is None:
-            findings.append(Finding(code=FindingCode.REPLACED_UNKNOWN, detail=number, severity=Severity.WARNING))
-    return replace(recorded, findings=tuple(findings), replaced=tuple(replaced))
+    return replace(recorded, findings=tuple(findings), replaced=tuple(replaced), awaited=tuple(awaited))
+
+
+def _with_successor(recorded: Result, before: Known | None) -> Result:
+    """A replacement can overtake what it replaces; then that is replaced as soon as it is recorded."""
+    certificate = recorded.certificate
+    if before is None or certificate is None or CertificateStatus.REPLACED not in CERTIFICATE[certificate.status]:
+        return recorded
+    note = Finding(code=FindingCode.REPLACED_ALREADY, detail=before.successor, severity=Severity.WARNING)
+    return replace(recorded, findings=(*recorded.findings, note), successor=before.successor)
 
 
 def _remember(result: Result, known: dict[str, Known]) -> None:
@@ -153,11 +163,12 @@ def _remember(result: Result, known: dict[str, Known]) -> None:
         return
     version = (certificate.status, certificate.sha256)
     before = known.get(certificate.number)
-    known[certificate.number] = Known(
-        status=certificate.status, versions=(*(before.versions if before else ()), version)
-    )
+    status = CertificateStatus.REPLACED if result.successor else certificate.status
+    known[certificate.number] = Known(status=status, versions=(*(before.versions if before else ()), version))
     for number in result.replaced:
         known[number] = replace(known[number], status=CertificateStatus.REPLACED)
+    for number in result.awaited:
+        known.setdefault(number, Known(status=None, successor=certificate.number))
 
 
 def _outcome(results: list[Result]) -> Outcome:

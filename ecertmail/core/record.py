@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from ecertmail.model import Certificate, CertificateStatus, Examination, Result, Verdict
+from ecertmail.model import CertificateStatus, Examination, Result, Verdict
 
 VERSION = 1
 
@@ -67,15 +67,15 @@ def of_certificate(issuer: str, result: Result, message_entry: int, at: str) -> 
     }
 
 
-def of_replacement(issuer: str, number: str, by: Certificate, message_entry: int, now: datetime) -> dict[str, object]:
-    """Describe that a certificate became replaced because a newer one says so."""
+def of_replacement(issuer: str, number: str, by: str, message_entry: int, at: str) -> dict[str, object]:
+    """Describe that a certificate became replaced because the one numbered `by` says so."""
     return {
         "v": VERSION,
         "kind": "replaced",
-        "at": timestamp(now),
+        "at": at,
         "issuer": issuer,
         "number": number,
         "status": CertificateStatus.REPLACED.value,
-        "by": by.number,
+        "by": by,
         "message": message_entry,
     }

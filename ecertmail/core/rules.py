@@ -45,6 +45,8 @@ def country_allowed(certificate: Certificate, partner: Partner) -> Finding | Non
 
 def transition_allowed(certificate: Certificate, known: Known) -> Finding | None:
     """The recorded status may change to the one sent; what its successor replaced may also say so itself."""
+    if known.status is None:
+        return None
     confirmed = certificate.status is known.status is CertificateStatus.REPLACED
     if confirmed or certificate.status in CERTIFICATE[known.status]:
         return None

@@ -155,6 +155,7 @@ def _record_results(
     records: list[tuple[str, bytes]] = []
     versions: list[tuple[int, str, Certificate]] = []
     replaced: list[tuple[int, str, str]] = []
+    awaited: list[tuple[str, str]] = []
     for result in results:
         kind, certificate = _IN_LEDGER.get(result.code), result.certificate
         if kind is None or certificate is None:
@@ -164,12 +165,13 @@ def _record_results(
         records.append((kind, record.canonical(record.of_certificate(issuer, result, message, at))))
         versions.append((entry, kind, certificate))
         done.append(replace(result, entry=entry))
-        for old in result.replaced:
-            replaced.append((first + len(records), old, certificate.number))
-            records.append(
-                ("replaced", record.canonical(record.of_replacement(issuer, old, certificate, message, now)))
-            )
+        changes = [(old, certificate.number) for old in result.replaced]
+        for old, new in [(certificate.number, result.successor), *changes] if result.successor else changes:
+            replaced.append((first + len(records), old, new))
+            records.append(("replaced", record.canonical(record.of_replacement(issuer, old, new, message, at))))
+        awaited += [(old, certificate.number) for old in result.awaited]
     tx.append(records)
     tx.put_versions(issuer, versions)
     tx.put_replaced(issuer, replaced)
+    tx.put_awaited(issuer, awaited)
     return tuple(done)

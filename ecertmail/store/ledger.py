@@ -29,6 +29,9 @@ CREATE TABLE certificate (
   issuer TEXT NOT NULL, number TEXT NOT NULL, status TEXT NOT NULL, type TEXT NOT NULL, profile TEXT NOT NULL,
   issued_at TEXT NOT NULL, exporting TEXT NOT NULL, importing TEXT NOT NULL, title TEXT NOT NULL,
   entry INTEGER NOT NULL REFERENCES entry(idx), PRIMARY KEY (number, issuer)) STRICT, WITHOUT ROWID;
+CREATE TABLE awaited (
+  number TEXT NOT NULL, issuer TEXT NOT NULL, successor TEXT NOT NULL,
+  PRIMARY KEY (number, issuer)) STRICT, WITHOUT ROWID;
 CREATE TABLE mail (id INTEGER PRIMARY KEY, message_id TEXT NOT NULL UNIQUE, octets BLOB NOT NULL) STRICT;
 CREATE TABLE message (
   spool_id TEXT PRIMARY KEY, entry INTEGER NOT NULL REFERENCES entry(idx), partner TEXT NOT NULL,
@@ -108,16 +111,23 @@ class LedgerTransaction:
 
     def known(self, issuer: str, numbers: Iterable[str]) -> dict[str, Known]:
         """Return what is recorded of these certificate numbers of one issuer."""
+        wanted = json.dumps(list(numbers))
         rows = self._cursor.execute(
             "SELECT c.number, c.status, v.status, v.sha256 FROM certificate c JOIN version v USING (issuer, number)"
             " WHERE c.issuer=? AND c.number IN (SELECT value FROM json_each(?)) AND v.kind='certificate'",
-            (issuer, json.dumps(list(numbers))),
+            (issuer, wanted),
         )
         found: dict[str, Known] = {}
         for number, current, status, sha256 in rows:
             before = found[number].versions if number in found else ()
             version = (CertificateStatus(status), sha256)
             found[number] = Known(status=CertificateStatus(current), versions=(*before, version))
+        awaited = self._cursor.execute(
+            "SELECT number, successor FROM awaited WHERE issuer=? AND number IN (SELECT value FROM json_each(?))",
+            (issuer, wanted),
+        )
+        for number, successor in awaited:
+            found.setdefault(number, Known(status=None, successor=successor))
         return found
 
     def next_index(self) -> int:
@@ -160,6 +170,12 @@ class LedgerTransaction:
         self._cursor.executemany(
             "UPDATE certificate SET status=?, entry=? WHERE issuer=? AND number=? AND entry<?",
             [(status, entry, issuer, old, entry) for entry, old, _ in replaced],
+        )
+
+    def put_awaited(self, issuer: str, awaited: Sequence[tuple[str, str]]) -> None:
+        """Remember (number, successor) of certificates that are to be replaced as soon as they come."""
+        self._cursor.executemany(
+            "INSERT OR IGNORE INTO awaited VALUES (?,?,?)", [(old, issuer, new) for old, new in awaited]
         )
 
     def put_message(self, spool_id: str, entry: int, facts: Mapping[str, str | int | None]) -> None:

@@ -76,5 +76,5 @@ def test_a_certificate_is_described_by_its_hash(code: ResultCode, kind: str) -> 
 
 
 def test_a_replacement_names_both_numbers() -> None:
-    described = record.of_replacement("nz", "NZ-1", certificate("NZ-2"), 7, NOW)
+    described = record.of_replacement("nz", "NZ-1", "NZ-2", 7, record.timestamp(NOW))
     assert (described["number"], described["by"], described["status"]) == ("NZ-1", "NZ-2", "44")

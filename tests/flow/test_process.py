@@ -426,6 +426,22 @@ def test_a_replacement_of_something_never_seen_is_recorded_with_a_warning(node: 
     assert said(delivery).certificates[0].findings[0].startswith("replaced-unknown:")
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["in one mail", "in two mails"])
+def test_a_replacement_that_overtook_what_it_replaces_replaces_it_when_it_comes(node: Node, together: bool) -> None:
+    documents = [sps_replacement("NZ-2", "NZ-1"), sps_xml("NZ-1")]
+    mails = (
+        [batch_mail(*documents)]
+        if together
+        else [batch_mail(document, serial=str(n)) for n, document in enumerate(documents)]
+    )
+    node.take(*mails)
+    assert (node.status("NZ-1"), node.status("NZ-2")) == ("44", "70")
+    line = said(node.receipts()[-1]).certificates[-1]
+    assert (line.result, line.findings[0].partition(":")[0]) == ("recorded", "replaced-already")
+    assert [version.kind for version in node.lookup("NZ-1")[0].versions] == ["certificate", "replaced"]
+    assert "replaced" in node.log_kinds()
+
+
 def test_a_partner_cannot_replace_the_certificate_of_another(node: Node) -> None:
     node.take(batch_mail(sps_xml("1")))
     document = sps_replacement("2", "1").replace(b"<ram:ID>NZ</ram:ID>", b"<ram:ID>AU</ram:ID>")

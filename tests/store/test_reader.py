@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Path:
             said = record.of_certificate("nz", Result(number=sent.number, code=code, certificate=sent), 0, at)
             [entry] = tx.append([(kind, record.canonical(said))])
             tx.put_versions("nz", [(entry, kind, sent)])
-        [entry] = tx.append([("replaced", record.canonical(record.of_replacement("nz", "NZ-1", NEW, 0, NOW)))])
+        [entry] = tx.append([("replaced", record.canonical(record.of_replacement("nz", "NZ-1", "NZ-2", 0, at)))])
         tx.put_replaced("nz", [(entry, "NZ-1", "NZ-2")])
     ledger.close()
     return path
