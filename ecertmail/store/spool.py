@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database, Migrations
 
@@ -22,6 +23,7 @@ from ecertmail.model import Envelope, Spooled, SpoolEnd
 from ecertmail.store import database
 
 MAX_CLAIMS = 3
+MAX_OCTETS = 64_000_000
 
 migrations = Migrations("ecertmail.spool")
 
@@ -95,7 +97,7 @@ class SqliteSpool:
         """Take the oldest undecided messages.
 
         One that was claimed before goes alone: if it kills the process again, it costs no other message a claim.
-        One that was claimed three times without a verdict goes to quarantine, and the next one is taken. There is
+        At most 64 MB are taken at once, for they are held in memory. One that was claimed three times without a verdict goes to quarantine, and the next one is taken. There is
         one process and it claims when it has nothing in hand, so what is still claimed then was left behind.
         """
         with self._db.writing() as cursor:
@@ -105,9 +107,7 @@ class SqliteSpool:
                 " WHERE state IN ('spooled','claimed') AND claims>=? RETURNING id",
                 (_iso(now), MAX_CLAIMS),
             ).fetchall()
-            rows = cursor.execute(_OLDEST, (limit,)).fetchall()
-            fresh = [row for row in rows if row[2] == 0]
-            taken = rows[:1] if rows and rows[0][2] > 0 else fresh
+            taken = _take(cursor.execute(_OLDEST, (limit,)))
             cursor.executemany(
                 "UPDATE message SET state='claimed', claims=claims+1, changed_at=? WHERE id=?",
                 [(_iso(now), row[0]) for row in taken],
@@ -192,6 +192,21 @@ _NAMES = ("id", "state", "claims", "received_at", "reverse_path", "recipients", 
           "detail", "changed_at")  # fmt: skip
 _COLUMNS = ",".join(_NAMES)
 _OLDEST = f"SELECT {_COLUMNS}, octets FROM message WHERE state IN ('spooled','claimed') ORDER BY seq LIMIT ?"  # noqa: S608
+
+
+def _take(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Take rows in order up to a number of octets; one that was claimed before only by itself."""
+    taken: list[tuple[Any, ...]] = []
+    octets = 0
+    for row in rows:
+        octets += row[_NAMES.index("size")]
+        claimed_before = row[_NAMES.index("claims")] > 0
+        if taken and (claimed_before or octets > MAX_OCTETS):
+            break
+        taken.append(row)
+        if claimed_before:
+            break
+    return taken
 
 
 def _row(row: tuple[object, ...] | sqlite3.Row) -> Row:

@@ -13,7 +13,7 @@ import pytest
 
 from ecertmail.errors import NotFoundError, StoreBusyError, StoreError
 from ecertmail.model import SpoolEnd
-from ecertmail.store.spool import SpoolReader, SqliteSpool
+from ecertmail.store.spool import MAX_OCTETS, SpoolReader, SqliteSpool
 from tests.builders import envelope
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -307,3 +307,9 @@ def test_a_read_only_disk_says_try_again(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(StoreBusyError, match=r"spool\.db"):
         SqliteSpool(path)
+
+
+def test_no_more_octets_are_taken_at_once_than_fit_into_memory(spool: SqliteSpool) -> None:
+    big = b"x" * (MAX_OCTETS // 2)
+    spool.add([(name, envelope(), big) for name in ("m1", "m2", "m3")])
+    assert claim(spool, 10) == ["m1", "m2"]
