@@ -7,13 +7,15 @@ from pathlib import Path
 
 from lxml import etree
 
+from ecertmail.app import CLAIM_AT_ONCE
 from ecertmail.config import packaged
 from ecertmail.core import mime
 from ecertmail.edge import log
 from ecertmail.findings import Finding
 from ecertmail.flow.process import Processor
-from ecertmail.model import SignedMessage
+from ecertmail.model import SignedMessage, Spooled
 from ecertmail.store.ledger import SqliteLedger
+from ecertmail.store.reader import LedgerReader
 from ecertmail.store.spool import SqliteSpool
 from tests.builders import CHINA, NOW, envelope, examiner
 
@@ -47,6 +49,7 @@ class Node:
     def __init__(self, folder: Path) -> None:
         """Make both stores in a folder."""
         folder.mkdir()
+        self._folder = folder
         serial = itertools.count()
         self.spool = SqliteSpool(folder / "spool.db")
         self.ledger = SqliteLedger(folder / "ledger.db")
@@ -64,6 +67,21 @@ class Node:
         self.spool.add([(f"mail-{number}", envelope(), mail) for number, mail in enumerate(mails)])
 
     def drain(self) -> None:
-        """Decide everything that is spooled, fifty at once as `app` does."""
-        while claimed := self.spool.claim(NOW, 50):
+        """Decide everything that is spooled, as many at once as `app` does."""
+        while claimed := self.spool.claim(NOW, CLAIM_AT_ONCE):
             self._processor.process_all(claimed, self._examiner, lambda: NOW)
+
+    def claim(self) -> Spooled:
+        """Take one message out of the spool."""
+        return self.spool.claim(NOW, 1)[0]
+
+    def decide(self, spooled: Spooled) -> None:
+        """Decide one claimed message: examine, judge, commit."""
+        self._processor.process(spooled, self._examiner, NOW)
+
+    def check(self, messages: int, certificates: int) -> None:
+        """Make sure that the work was really done: a refusal would be quicker."""
+        reader = LedgerReader(self._folder / "ledger.db")
+        assert reader.counts("certificate") == {"70": certificates}
+        assert reader.counts("delivery") == {"due": messages}
+        reader.close()

@@ -24,6 +24,7 @@ from ecertmail.errors import EcertmailError, TemporaryError
 from ecertmail.flow.deliver import Deliverer
 from ecertmail.flow.intake import Intake
 from ecertmail.flow.process import Processor
+from ecertmail.model import Spooled
 from ecertmail.ports import EventLog
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
@@ -132,9 +133,11 @@ class Node:
             log=self._log,
         )
         self._arrived.set()
+        claimed: list[Spooled] = []
         while True:
-            await self._arrived.wait()
-            await asyncio.sleep(GATHER_SECONDS)  # what arrives meanwhile shares the commits below
+            if len(claimed) < CLAIM_AT_ONCE:
+                await self._arrived.wait()
+                await asyncio.sleep(GATHER_SECONDS)  # what arrives meanwhile shares the commits below
             self._arrived.clear()
             try:
                 claimed = await self._in_ledger_thread(partial(self._spool.claim, now(), CLAIM_AT_ONCE))
@@ -143,6 +146,7 @@ class Node:
                     self._staged.set()
                     self._arrived.set()
             except EcertmailError as error:
+                claimed = []
                 self._log.error("process.waiting", error=str(error), seconds=RETRY_SECONDS)
                 self._loop.call_later(RETRY_SECONDS, self._arrived.set)
 

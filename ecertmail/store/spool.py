@@ -96,9 +96,10 @@ class SqliteSpool:
     def claim(self, now: datetime, limit: int) -> list[Spooled]:
         """Take the oldest undecided messages.
 
-        One that was claimed before goes alone: if it kills the process again, it costs no other message a claim.
-        At most 64 MB are taken at once, for they are held in memory. One that was claimed three times without a verdict goes to quarantine, and the next one is taken. There is
-        one process and it claims when it has nothing in hand, so what is still claimed then was left behind.
+        One that was claimed before goes alone: if it kills the process again, it costs no other message a claim. At
+        most 64 MB are taken at once, for they are held in memory. One that was claimed three times without a verdict
+        goes to quarantine, and the next one is taken. There is one process and it claims when it has nothing in hand,
+        so what is still claimed then was left behind.
         """
         with self._db.writing() as cursor:
             given_up = cursor.execute(
