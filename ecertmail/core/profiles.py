@@ -67,7 +67,7 @@ def _read_certificates(element: etree._Element) -> Fields:
         issued_at=_date(children.get("issue_date")),
         exporting_country="" if exporting is None else exporting.get("country_code", ""),
         importing_country="" if importing is None else importing.get("country_code", ""),
-        title="" if title is None else (title.findtext("text") or title.text or "").strip(),
+        title="" if title is None else ((title.findtext("text") if len(title) else "") or title.text or "").strip(),
     )
 
 

@@ -5,6 +5,7 @@ exception's text; what is missing is added here (MAIL.md section 8). Verificatio
 """
 
 import asyncio
+import re
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -16,11 +17,12 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, Session
 from aiosmtpd.smtp import Envelope as SmtpEnvelope
 
-from ecertmail.core.address import normal
+from ecertmail.core.address import ADDR_SPEC, normal
 from ecertmail.errors import TemporaryError
 from ecertmail.model import Envelope
 from ecertmail.ports import EventLog
 
+_PATH = re.compile(rf"\s*<(?P<address>{ADDR_SPEC.pattern})>\s*(?P<rest>.*)", re.DOTALL)
 _NULL = "<>"  # aiosmtpd takes an empty string for "no MAIL yet"
 
 Accept = Callable[[Envelope, bytes], Awaitable[str]]
@@ -182,6 +184,11 @@ class Server(SMTP):
             await super().smtp_DATA(arg)
         finally:
             self.receiving = False
+
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        """Read a plain path here: aiosmtpd builds a parse tree for each, which is a quarter of a mail's cost."""
+        plain = _PATH.fullmatch(arg)
+        return (plain["address"], plain["rest"]) if plain else super()._getaddr(arg)
 
     def _check_rate(self) -> None:
         too_slow = self.receiving and self._octets < self._limits.slowest_rate * self._limits.rate_window
