@@ -28,7 +28,7 @@ class Deliverer:
     async def deliver_due(self, limit: int = 100) -> int:
         """Try everything that is due now; return how many attempts were made."""
         due: list[Delivery] = await self.run(partial(self.outbox.take_due, self.clock(), limit))
-        # A crash from here on leaves deliveries in `sending`; at start they are due again, with the same octets.
+        # A crash from here on leaves deliveries in `sending`; they are taken again, with the same octets.
         for delivery in due:
             await self._deliver(delivery)
         return len(due)

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
@@ -74,6 +75,11 @@ def open_reader(path: Path) -> sqlite3.Connection:
         )
         connection.execute("SELECT count(*) FROM sqlite_master")
     return connection
+
+
+def iso(moment: datetime) -> str:
+    """Return the one form of time in both files; as text it sorts as the moments do."""
+    return moment.isoformat(timespec="milliseconds")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from sqlite_utils import Database, Migrations
 from ecertmail.core.merkle import leaf_hash
 from ecertmail.model import Certificate, CertificateStatus, Earlier, Known, Outcome
 from ecertmail.store import database
+from ecertmail.store.database import iso
 
 migrations = Migrations("ecertmail.ledger")
 
@@ -189,7 +190,7 @@ class LedgerTransaction:
         """Store a mail and a first delivery of it; return the mail's id."""
         self._cursor.execute("INSERT INTO mail(message_id, octets) VALUES (?,?)", (message_id, octets))
         mail = int(self._cursor.lastrowid or 0)
-        at = now.isoformat(timespec="milliseconds")
+        at = iso(now)
         self._cursor.execute(
             "INSERT INTO delivery(mail,kind,recipient,reverse_path,state,attempts,created_at,next_at,reply)"
             " VALUES (?,?,?,?,'due',0,?,?,'')",
@@ -199,7 +200,7 @@ class LedgerTransaction:
 
     def stage_again(self, mail: int, now: datetime) -> None:
         """Add another delivery of a stored mail, unless one is waiting: same octets, Message-ID and address."""
-        at = now.isoformat(timespec="milliseconds")
+        at = iso(now)
         self._cursor.execute(
             "INSERT INTO delivery(mail,kind,recipient,reverse_path,state,attempts,created_at,next_at,reply)"
             " SELECT mail,kind,recipient,reverse_path,'due',0,?,?,'' FROM delivery WHERE mail=? AND NOT EXISTS"

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from ecertmail.core.states import DELIVERY
 from ecertmail.delivery import Attempt, Delivery, DeliveryState
+from ecertmail.store.database import iso
 from ecertmail.store.ledger import SqliteLedger
 
 
@@ -16,7 +17,7 @@ class SqliteOutbox:
     def recover(self, now: datetime) -> int:
         """Make due again what a dead process was sending: it may arrive twice, but with one Message-ID."""
         with self._db.writing() as cursor:
-            cursor.execute("UPDATE delivery SET state='due', next_at=? WHERE state='sending'", (_iso(now),))
+            cursor.execute("UPDATE delivery SET state='due', next_at=? WHERE state='sending'", (iso(now),))
             return cursor.rowcount
 
     def take_due(self, now: datetime, limit: int) -> list[Delivery]:
@@ -33,7 +34,7 @@ class SqliteOutbox:
                 "SELECT d.id, d.kind, d.recipient, d.reverse_path, m.message_id, m.octets, d.attempts, d.created_at"
                 " FROM delivery d JOIN mail m ON m.id=d.mail"
                 " WHERE d.state IN ('due','deferred','sending') AND d.next_at<=? ORDER BY d.next_at, d.id LIMIT ?",
-                (_iso(now), limit),
+                (iso(now), limit),
             ).fetchall()
             cursor.executemany("UPDATE delivery SET state='sending' WHERE id=?", [(row[0],) for row in rows])
         return [
@@ -52,18 +53,14 @@ class SqliteOutbox:
             raise AssertionError(f"a delivery never goes from sending to {state}")
         with self._db.writing() as cursor:
             cursor.execute(
-                "INSERT INTO attempt VALUES (?,?,?,?)", (delivery.id, _iso(now), attempt.outcome.value, attempt.reply)
+                "INSERT INTO attempt VALUES (?,?,?,?)", (delivery.id, iso(now), attempt.outcome.value, attempt.reply)
             )
             cursor.execute(
                 "UPDATE delivery SET state=?, attempts=attempts+1, next_at=?, reply=? WHERE id=?",
-                (state.value, _iso(next_at) if next_at else "", attempt.reply, delivery.id),
+                (state.value, iso(next_at) if next_at else "", attempt.reply, delivery.id),
             )
 
     def next_due(self) -> datetime | None:
         """Return when the next delivery is due."""
         row = self._db.reading("SELECT min(next_at) FROM delivery WHERE state IN ('due','deferred','sending')")
         return datetime.fromisoformat(str(row[0])) if row and row[0] else None
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds")

@@ -21,6 +21,7 @@ from sqlite_utils import Database, Migrations
 from ecertmail.errors import NotFoundError
 from ecertmail.model import Envelope, Spooled, SpoolEnd
 from ecertmail.store import database
+from ecertmail.store.database import iso
 
 MAX_CLAIMS = 3
 MAX_OCTETS = 64_000_000
@@ -72,7 +73,7 @@ class SqliteSpool:
     def recover(self, now: datetime) -> int:
         """Release what a dead process had claimed; the claim still counts. Return how many there were."""
         with self._db.writing() as cursor:
-            cursor.execute("UPDATE message SET state='spooled', changed_at=? WHERE state='claimed'", (_iso(now),))
+            cursor.execute("UPDATE message SET state='spooled', changed_at=? WHERE state='claimed'", (iso(now),))
             return cursor.rowcount
 
     def add(self, arrivals: Sequence[tuple[str, Envelope, bytes]]) -> None:
@@ -82,8 +83,8 @@ class SqliteSpool:
             StoreBusyError: nothing was stored; the sender must be told to try again.
         """
         rows = [
-            (spool_id, _iso(e.received_at), e.reverse_path, "\n".join(e.recipients), e.source, e.peer, len(octets),
-             _iso(e.received_at), octets)
+            (spool_id, iso(e.received_at), e.reverse_path, "\n".join(e.recipients), e.source, e.peer, len(octets),
+             iso(e.received_at), octets)
             for spool_id, e, octets in arrivals
         ]  # fmt: skip
         with self._db.writing() as cursor:
@@ -106,12 +107,12 @@ class SqliteSpool:
                 "UPDATE message SET state='quarantined', reason='no-verdict', changed_at=?,"
                 " detail='processing ended three times without a verdict'"
                 " WHERE state IN ('spooled','claimed') AND claims>=? RETURNING id",
-                (_iso(now), MAX_CLAIMS),
+                (iso(now), MAX_CLAIMS),
             ).fetchall()
             taken = _take(cursor.execute(_OLDEST, (limit,)))
             cursor.executemany(
                 "UPDATE message SET state='claimed', claims=claims+1, changed_at=? WHERE id=?",
-                [(_iso(now), row[0]) for row in taken],
+                [(iso(now), row[0]) for row in taken],
             )
         for (spool_id,) in given_up:
             self._given_up(spool_id)
@@ -132,13 +133,13 @@ class SqliteSpool:
         with self._db.writing() as cursor:
             cursor.executemany(
                 "UPDATE message SET state=?, reason=?, detail=?, changed_at=? WHERE id=?",
-                [("quarantined" if e.reason else "archived", e.reason, e.detail, _iso(now), e.id) for e in ends],
+                [("quarantined" if e.reason else "archived", e.reason, e.detail, iso(now), e.id) for e in ends],
             )
 
     def release(self, spool_id: str, now: datetime) -> None:
         """Process a quarantined message again, after its cause was mended."""
         self._change("UPDATE message SET state='spooled', claims=0, changed_at=? WHERE id=? AND state='quarantined'",
-                     (_iso(now), spool_id), spool_id)  # fmt: skip
+                     (iso(now), spool_id), spool_id)  # fmt: skip
 
     def drop(self, spool_id: str) -> None:
         """Delete a quarantined message for good."""
@@ -224,7 +225,3 @@ def _row(row: tuple[object, ...] | sqlite3.Row) -> Row:
         size=int(str(values["size"])), reason=str(values["reason"]), detail=str(values["detail"]),
         changed_at=str(values["changed_at"]),
     )  # fmt: skip
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds")

@@ -21,18 +21,6 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[SqliteLedger]:
-    made = SqliteLedger(path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def reader(ledger: SqliteLedger, path: Path) -> Iterator[LedgerReader]:
     made = LedgerReader(path)
     yield made

@@ -1,6 +1,5 @@
 """Deliveries on disk: due in their order, each in one hand at a time, and never lost by a crash."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,18 +14,6 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 SENT = Attempt(outcome=Attempted.SENT, reply="250 OK")
 LATER = Attempt(outcome=Attempted.TEMPORARY, reply="451 later")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[SqliteLedger]:
-    made = SqliteLedger(path)
-    yield made
-    made.close()
 
 
 @pytest.fixture
