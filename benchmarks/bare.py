@@ -3,6 +3,7 @@
 import io
 import itertools
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 from lxml import etree
@@ -13,11 +14,12 @@ from ecertmail.core import mime
 from ecertmail.edge import log
 from ecertmail.findings import Finding
 from ecertmail.flow.process import Processor
-from ecertmail.model import SignedMessage, Spooled
+from ecertmail.flow.reply import Replier
+from ecertmail.message import SignedMessage, Spooled
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.reader import LedgerReader
 from ecertmail.store.spool import SqliteSpool
-from tests.builders import CHINA, NOW, envelope, examiner
+from tests.builders import CHINA, NOW, POLICY, envelope, examiner
 
 
 def database(file: Path) -> sqlite3.Connection:
@@ -36,8 +38,8 @@ def schema() -> etree.XMLSchema:
 
 def opened(mail: bytes) -> tuple[SignedMessage, bytes]:
     """A mail's signed message and its XML document."""
-    message = mime.read_signed(mail)
-    assert not isinstance(message, Finding)
+    message = mime.read(mail)
+    assert isinstance(message, SignedMessage)
     leaves = mime.attachments(message.signed_octets)
     assert not isinstance(leaves, Finding)
     return message, next(leaf.data for leaf in leaves if leaf.filename)
@@ -54,12 +56,17 @@ class Node:
         self.spool = SqliteSpool(folder / "spool.db")
         self.ledger = SqliteLedger(folder / "ledger.db")
         self._examiner = examiner()
+        events = log.make("json", "info", io.StringIO())
         self._processor = Processor(
-            authority=CHINA,
             spool=self.spool,
             ledger=self.ledger,
-            new_message_id=lambda: f"<{next(serial)}@{folder.name}>",
-            log=log.make("json", "info", io.StringIO()),
+            replier=Replier(
+                authority=CHINA,
+                policy=replace(POLICY, replies_per_hour=1_000_000),
+                log=events,
+                new_message_id=lambda: f"<{next(serial)}@{folder.name}>",
+            ),
+            log=events,
         )
 
     def fill(self, mails: list[bytes]) -> None:
@@ -77,7 +84,8 @@ class Node:
 
     def decide(self, spooled: Spooled) -> None:
         """Decide one claimed message: examine, judge, commit."""
-        self._processor.process(spooled, self._examiner, NOW)
+        facts = self._examiner.begin(spooled.envelope, spooled.octets)
+        self._processor.process(spooled, facts, self._examiner.openpgp, NOW)
 
     def check(self, messages: int, certificates: int) -> None:
         """Make sure that the work was really done: a refusal would be quicker."""

@@ -15,16 +15,19 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from ecertmail import assemble
+from ecertmail import assemble, examining
 from ecertmail import config as configuration
 from ecertmail.config import Config
+from ecertmail.core.door import Door, Limits
 from ecertmail.edge import control, smtp_in, systemd
 from ecertmail.edge.smtp_out import SmarthostSender
+from ecertmail.edge.workers import Workers
 from ecertmail.errors import EcertmailError, TemporaryError
 from ecertmail.flow.deliver import Deliverer
 from ecertmail.flow.intake import Intake
 from ecertmail.flow.process import Processor
-from ecertmail.model import Spooled
+from ecertmail.flow.reply import Replier
+from ecertmail.message import Spooled
 from ecertmail.ports import EventLog
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
@@ -56,7 +59,8 @@ class Node:
         """Open stores, keys and schemas; nothing listens yet."""
         self._config = config
         self._log = log
-        self._examiner = assemble.load_examiner(config, keep_keys=True)
+        self._workers = examining.load_workers(config)
+        self._retired: list[Workers] = []
         self._spool = SqliteSpool(config.spool / "spool.db", self._given_up)
         self._ledger = SqliteLedger(config.spool / "ledger.db")
         self._outbox = SqliteOutbox(self._ledger)
@@ -89,13 +93,14 @@ class Node:
         systemd.notify("RELOADING=1")
         try:
             config = configuration.load(self._config.file)
-            examiner = assemble.load_examiner(config, keep_keys=True)
+            workers = examining.load_workers(config)
             if self._tls.context is not None:
                 assemble.load_certificate(self._tls.context, config)
         except EcertmailError as error:
             self._log.error("reload.failed", error=str(error))
         else:
-            self._config, self._examiner = config, examiner
+            self._retired.append(self._workers)
+            self._config, self._workers = config, workers
             self._log.info("reload.done", partners=len(config.partners))
             self._arrived.set()
         systemd.notify("READY=1")
@@ -110,10 +115,10 @@ class Node:
     async def _listening(self) -> AsyncIterator[list[str]]:
         settings = self._config.settings
         self._loop = asyncio.get_running_loop()
-        limits = smtp_in.Limits(**settings.limits.model_dump())
+        limits = Limits(**settings.limits.model_dump())
         intake = Intake(self._spool, self._in_spool_thread, _new_spool_id, self._arrived.set, self._log)
-        handler = smtp_in.Handler(self._config.mailboxes, limits, intake.accept, now, self._log)
-        door = smtp_in.Door(limits)
+        door = Door(limits)
+        handler = smtp_in.Handler(self._config.mailboxes, limits, door, intake.accept, now, self._log)
         servers = []
         for sock, implicit in assemble.sockets(self._config):
             tls = smtp_in.Tls(context=self._tls.context, implicit=implicit, required=settings.listen.require_starttls)
@@ -125,13 +130,14 @@ class Node:
                 server.close()
 
     async def _process(self) -> None:
-        processor = Processor(
+        replier = Replier(
             authority=self._config.authority,
-            spool=self._spool,
-            ledger=self._ledger,
+            policy=self._config.policy,
             new_message_id=partial(_new_message_id, self._config.authority.address),
             log=self._log,
         )
+        processor = Processor(spool=self._spool, ledger=self._ledger, replier=replier, log=self._log)
+        await asyncio.to_thread(self._workers.wait_until_ready)
         self._arrived.set()
         claimed: list[Spooled] = []
         while True:
@@ -139,10 +145,12 @@ class Node:
                 await self._arrived.wait()
                 await asyncio.sleep(GATHER_SECONDS)  # what arrives meanwhile shares the commits below
             self._arrived.clear()
+            while self._retired:
+                await asyncio.to_thread(self._retired.pop().close)
             try:
                 claimed = await self._in_ledger_thread(partial(self._spool.claim, now(), CLAIM_AT_ONCE))
                 if claimed:
-                    await self._in_ledger_thread(partial(processor.process_all, claimed, self._examiner, now))
+                    await self._in_ledger_thread(partial(processor.process_all, claimed, self._workers, now))
                     self._staged.set()
                     self._arrived.set()
             except EcertmailError as error:
@@ -193,6 +201,8 @@ class Node:
         ends = await asyncio.gather(*tasks, return_exceptions=True)
         for pool in (self._ledger_thread, self._spool_thread):
             await asyncio.to_thread(pool.shutdown)
+        for workers in (*self._retired, self._workers):
+            await asyncio.to_thread(workers.close)
         self._spool.close()
         self._ledger.close()
         for end in ends:

@@ -1,4 +1,4 @@
-"""From configuration to things: keys, schemas, sockets and TLS, each failing with what to mend."""
+"""From configuration to things: secrets, the lock, sockets and TLS, each failing with what to mend."""
 
 import fcntl
 import os
@@ -8,13 +8,9 @@ from contextlib import contextmanager
 from socket import create_server, socket
 
 from ecertmail.config import Config
-from ecertmail.edge import openpgp as pgp
 from ecertmail.edge import smtp_in, systemd
-from ecertmail.edge.keyring import GnupgKeyring
 from ecertmail.edge.smtp_out import Smarthost
-from ecertmail.errors import ConfigError, KeyringError, StoreError
-from ecertmail.flow.examine import Examiner
-from ecertmail.store import schemas
+from ecertmail.errors import ConfigError, StoreError
 
 
 def secret(config: Config, file: str, what: str) -> str:
@@ -27,38 +23,6 @@ def secret(config: Config, file: str, what: str) -> str:
         except OSError as error:
             raise ConfigError(f"{path}: {what} cannot be read ({error.strerror})") from error
     return octets.decode().strip()
-
-
-def partner_keys(config: Config, keyring: GnupgKeyring | None) -> dict[str, pgp.PublicKey]:
-    """Read every partner's key file; what is pinned and what the file holds must agree."""
-    keys = {}
-    for partner, path in config.partners:
-        try:
-            key = pgp.read_public_key(path.read_bytes())
-        except (OSError, KeyringError) as error:
-            raise ConfigError(f"{path}: the key of partner {partner.id} cannot be read ({error})") from error
-        if key.fingerprint not in partner.fingerprints:
-            raise ConfigError(f"{path}: holds key {key.fingerprint}, which partners/{partner.id}.toml does not pin")
-        if keyring is not None:
-            keyring.add(key.octets)
-        keys[key.fingerprint] = key
-    return keys
-
-
-def load_examiner(config: Config, *, keep_keys: bool = False) -> Examiner:
-    """Load keys, partners and schemas: everything that judging needs and SIGHUP reloads.
-
-    With `keep_keys` the partners' keys are put into the GnuPG home too, where refused signatures are explained from.
-    """
-    section = config.settings.keys
-    keyring = GnupgKeyring(config.path(section.home))
-    passphrase = secret(config, section.passphrase_file, "the key's passphrase")
-    signer = pgp.load_signer(keyring.secret_key(section.fingerprint, passphrase), passphrase)
-    keys = partner_keys(config, keyring if keep_keys else None)
-    keyring.close()  # the key is in memory now; no agent needs to hold it as well
-    engine = pgp.OpenPgpEngine(keys, keyring.explain, signer)
-    by_fingerprint = {fingerprint: partner for partner, _ in config.partners for fingerprint in partner.fingerprints}
-    return Examiner(openpgp=engine, partners=by_fingerprint, schemas=schemas.load(config.schemas))
 
 
 @contextmanager

@@ -6,13 +6,14 @@ Paths in it are relative to the folder of the file. A partner is a TOML file bes
 import difflib
 import re
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ecertmail.errors import ConfigError
-from ecertmail.model import Authority, Partner
+from ecertmail.parties import Assurance, Authority, Encryption, Partner, PinnedKey, Policy
 from ecertmail.settings import PartnerFile, Section, Settings
 
 _T = TypeVar("_T", bound=BaseModel)
@@ -25,13 +26,26 @@ class Config(Section):
 
     file: Path
     settings: Settings
-    partners: tuple[tuple[Partner, Path], ...]
+    partners: tuple[Partner, ...]
+    key_files: dict[str, Path]
 
     @property
     def authority(self) -> Authority:
         """Who runs this node."""
         section = self.settings.authority
         return Authority(name=section.name, country=section.country, address=section.address)
+
+    @property
+    def policy(self) -> Policy:
+        """What this node demands of every message."""
+        section = self.settings.policy
+        return Policy(
+            mailboxes=self.mailboxes,
+            country=self.settings.authority.country,
+            signature_age=timedelta(days=section.signature_age_days),
+            clock_ahead=timedelta(minutes=section.clock_ahead_minutes),
+            replies_per_hour=section.replies_per_hour,
+        )
 
     @property
     def mailboxes(self) -> frozenset[str]:
@@ -62,24 +76,29 @@ def load(file: Path) -> Config:
     file = file.resolve()
     settings = _read(file, Settings)
     folder = file.parent / settings.paths.partners
-    partners = tuple(load_partner(path) for path in sorted(folder.glob("*.toml")))
-    _no_shared(partners)
-    return Config(file=file, settings=settings, partners=partners)
+    loaded = [load_partner(path) for path in sorted(folder.glob("*.toml"))]
+    partners = tuple(partner for partner, _ in loaded)
+    key_files = {fingerprint: path for _, files in loaded for fingerprint, path in files.items()}
+    config = Config(file=file, settings=settings, partners=partners, key_files=key_files)
+    _no_shared(partners, config.mailboxes)
+    return config
 
 
-def load_partner(file: Path) -> tuple[Partner, Path]:
-    """Read one partner file; return the partner and where its key is."""
+def load_partner(file: Path) -> tuple[Partner, dict[str, Path]]:
+    """Read one partner file; return the partner, and where each of its keys is, by fingerprint."""
     read = _read(file, PartnerFile)
     partner = Partner(
         id=file.stem,
         name=read.name,
         country=read.country,
         addresses=read.addresses,
-        fingerprints=read.fingerprints,
+        keys=tuple(PinnedKey(**key.model_dump(exclude={"file"})) for key in read.keys),
         issues_for=read.issues_for or (read.country,),
         profiles=read.profiles,
+        assurance=Assurance(read.assurance),
+        encrypt=Encryption(read.encrypt),
     )
-    return partner, file.parent / read.key_file
+    return partner, {key.fingerprint: file.parent / key.file for key in read.keys}
 
 
 def packaged(name: str) -> Path:
@@ -138,10 +157,11 @@ def _known_keys(kind: type[BaseModel], names: list[str]) -> list[str]:
     return sorted(kind.model_fields)
 
 
-def _no_shared(partners: tuple[tuple[Partner, Path], ...]) -> None:
-    """No key and no address may belong to two partners: one could speak for the other."""
-    owner: dict[str, str] = {}
-    for partner, _ in partners:
+def _no_shared(partners: tuple[Partner, ...], own: frozenset[str]) -> None:
+    """No key and no address may belong to two partners, or to a partner and us: one could speak for the other."""
+    owner: dict[str, str] = dict.fromkeys(own, "")
+    for partner in partners:
         for claim in (*partner.fingerprints, *partner.addresses):
-            if owner.setdefault(claim, partner.id) != partner.id:
-                raise ConfigError(f"partners/{partner.id}.toml: {claim} belongs to partner {owner[claim]} already")
+            if (other := owner.setdefault(claim, partner.id)) != partner.id:
+                whose = f"partner {other}" if other else "this node"
+                raise ConfigError(f"partners/{partner.id}.toml: {claim} belongs to {whose} already")

@@ -24,7 +24,7 @@ class FindingCode(Enum):
     NOT_SIGNED = "The mail is not signed; send multipart/signed with an OpenPGP signature (PGP/MIME, RFC 3156)."
     INLINE_SIGNED = "The text is clearsigned; send multipart/signed (PGP/MIME, RFC 3156) instead."
     SMIME_SIGNED = "The mail is signed with S/MIME; send multipart/signed with an OpenPGP signature instead."
-    ENCRYPTED = "The mail is encrypted; this node takes signed mail in clear."
+    NOT_DECRYPTABLE = "The mail is encrypted, and not to this node's key, or it cannot be decrypted as PGP/MIME."
     SIGNED_STRUCTURE = "multipart/signed must have exactly two parts, the second application/pgp-signature."
     # Whose word it is
     SIGNATURE_UNREADABLE = "The signature part holds no single readable OpenPGP signature."
@@ -32,11 +32,18 @@ class FindingCode(Enum):
     SIGNATURE_UNKNOWN_KEY = "The signature is by a key that no registered partner has."
     SIGNATURE_BAD = "The signature does not match the signed content."
     SIGNATURE_WEAK = "The signature or key uses an algorithm that is no longer accepted (SHA-1, MD5, RSA under 2048)."
+    SIGNATURE_DISPUTED = "Two verifiers disagree about the signature; the operator will look at it."
+    SIGNATURE_STALE = "The signature is older than this node accepts; sign the content anew and send it again."
     SIGNATURE_FUTURE = "The signature is dated in the future; check the clock of the signing computer."
     KEY_EXPIRED = "The signing key has expired; send the new public key to the operator of this node."
     KEY_REVOKED = "The signing key is revoked."
+    KEY_NOT_IN_FORCE = "The signing key is registered for another time than now or than the date of the signature."
     FROM_MALFORMED = "The mail must have exactly one From header with exactly one plain address."
     FROM_NOT_PARTNER = "The From address is not registered for the partner whose key signed."
+    HEADERS_NOT_PROTECTED = (
+        "The node takes from you only mail with protected headers (RFC 9788); see its partner guide."
+    )
+    NOT_FOR_US = "What was signed is addressed to another authority than this one."
     # The content
     NO_BATCH = "The signed part contains no XML certificate; attach it as application/xml."
     TOO_MANY_FINDINGS = "There are more findings than are listed here."
@@ -59,7 +66,11 @@ class FindingCode(Enum):
     REPLACED_UNKNOWN = (
         "The certificate replaces one that is not recorded here yet; that will be replaced when it comes."
     )
+    KEY_UNREADABLE = "The mail must offer one public OpenPGP key, and its text must name that key's fingerprint."
     # Good news
+    KEY_OFFERED = (
+        "The new key is noted; it counts once the operator has compared the fingerprint with you by another way."
+    )
     DUPLICATE = "This version is recorded already; nothing was changed."
     REPLACES = "The certificate that it replaces is now recorded as replaced."
     REPLACED_ALREADY = "A certificate that came earlier replaces this one; it is recorded, and as replaced."

@@ -1,10 +1,11 @@
 """The things ecertmail talks about: frozen values and code enums, shared by every room."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ecertmail.findings import Finding
+from ecertmail.message import Envelope, KeyOffer, SignatureCheck, SignedMessage
+from ecertmail.parties import Assurance, Partner
 
 
 class CertificateStatus(StrEnum):
@@ -38,52 +39,7 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"
     REPEATED = "repeated"
     RECEIPT = "receipt"
-
-
-class SignatureStatus(StrEnum):
-    """What the OpenPGP engine found; a fact, not yet a judgement."""
-
-    GOOD = "good"
-    BAD = "bad"
-    UNKNOWN_KEY = "unknown-key"
-    MULTIPLE = "multiple"
-    UNREADABLE = "unreadable"
-    WEAK = "weak"
-    KEY_EXPIRED = "key-expired"
-    KEY_REVOKED = "key-revoked"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """What the transport said about a message, which is all that is trusted of it before the signature."""
-
-    reverse_path: str
-    recipients: tuple[str, ...]
-    source: str
-    peer: str
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedMessage:
-    """The two halves of a multipart/signed mail, sliced from the received octets (RFC 3156 section 5)."""
-
-    signed_octets: bytes
-    signature: bytes
-    from_address: str | None
-    message_id: str
-    subject: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignatureCheck:
-    """Facts about one signature; `fingerprint` is the primary key's, 40 upper-case hex digits."""
-
-    status: SignatureStatus
-    fingerprint: str = ""
-    signed_at: datetime | None = None
-    key_expires_at: datetime | None = None
-    algorithm: str = ""
+    KEY_OFFERED = "key-offered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,33 +76,6 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Partner:
-    """Another authority: who it is, which keys speak for it and what it may do."""
-
-    id: str
-    name: str
-    country: str
-    addresses: tuple[str, ...]
-    fingerprints: tuple[str, ...]
-    issues_for: tuple[str, ...]
-    profiles: tuple[str, ...]
-
-    @property
-    def receipt_address(self) -> str:
-        """Where receipts go: the first registered address, never what a mail asks for."""
-        return self.addresses[0]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authority:
-    """The institution that runs this node."""
-
-    name: str
-    country: str
-    address: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
     """Everything that octets, keys and schemas say about one message; computed without the ledger."""
 
@@ -157,8 +86,16 @@ class Examination:
     partner: Partner | None = None
     batch: Batch | None = None
     is_receipt: bool = False
+    offer: KeyOffer | None = None
     findings: tuple[Finding, ...] = ()
     mic: str = ""
+
+    @property
+    def assurance(self) -> Assurance:
+        """How sure we are whose word this is, given that the signature is good."""
+        if self.message is None:
+            return Assurance.NONE
+        return Assurance.SIGNED_PROTECTED if self.message.protected else Assurance.SIGNED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,22 +153,3 @@ class Entry:
     kind: str
     record: bytes
     leaf: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpoolEnd:
-    """What became of a spooled message: quarantined when it has a reason (a finding's code), else archived."""
-
-    id: str
-    reason: str = ""
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spooled:
-    """One message out of the spool, with its octets."""
-
-    id: str
-    envelope: Envelope
-    octets: bytes = field(repr=False)
-    claims: int

@@ -1,12 +1,13 @@
 """The few doors through which `flow` reaches the world; app hands in real ones, tests hand in fakes that can lie."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
 from ecertmail.delivery import Attempt, Delivery, DeliveryState
-from ecertmail.model import Certificate, Earlier, Envelope, Known, SignatureCheck, Spooled, SpoolEnd
+from ecertmail.message import Decrypted, Envelope, KeyOffer, SignatureCheck, Spooled, SpoolEnd
+from ecertmail.model import Certificate, Earlier, Examination, Known
 
 
 class Spool(Protocol):
@@ -55,14 +56,20 @@ class Transaction(Protocol):
     def put_awaited(self, issuer: str, awaited: Sequence[tuple[str, str]]) -> None:
         """Remember (number, successor) of certificates that are to be replaced as soon as they come."""
 
+    def put_offer(self, entry: int, partner: str, offer: KeyOffer) -> None:
+        """Store a key that a partner offered, for the operator to confirm or to leave."""
+
     def put_message(self, spool_id: str, entry: int, facts: Mapping[str, str | int | None]) -> None:
         """Store that a spooled message was decided."""
 
-    def stage(self, kind: str, recipient: str, reverse_path: str, message_id: str, octets: bytes, now: datetime) -> int:
-        """Store a mail and a delivery of it; return the mail's id."""
+    def put_mail(self, message_id: str, octets: bytes) -> int:
+        """Store an outgoing mail and return its id; nobody is sent it yet."""
 
-    def stage_again(self, mail: int, now: datetime) -> None:
-        """Add another delivery of a stored mail: same octets, same Message-ID."""
+    def stage(self, mail: int, kind: str, recipient: str, reverse_path: str, now: datetime) -> None:
+        """Add a delivery of a stored mail, unless one of it waits already: same octets, same Message-ID."""
+
+    def replies_since(self, recipient: str, since: datetime) -> int:
+        """Count the deliveries that were staged for this address since then."""
 
 
 class Ledger(Protocol):
@@ -92,6 +99,26 @@ class OpenPgp(Protocol):
 
     def sign(self, octets: bytes) -> bytes:
         """Return an armoured detached SHA-512 signature with the node's key."""
+
+    def decrypt(self, ciphertext: bytes) -> Decrypted | None:
+        """Return what was encrypted to the node's key, or None if that cannot be told."""
+
+    def encrypt(self, octets: bytes, fingerprints: Sequence[str]) -> bytes | None:
+        """Encrypt to the first of these keys that can be encrypted to now; None if there is none."""
+
+    def fingerprint(self, public_key: bytes) -> str:
+        """Return the primary fingerprint of one public key, or the empty string if it is anything else."""
+
+
+class Examining(Protocol):
+    """Whoever collects the facts about messages, here or in a worker process."""
+
+    @property
+    def openpgp(self) -> OpenPgp:
+        """Whoever signs and encrypts what is answered."""
+
+    def begin(self, envelope: Envelope, octets: bytes) -> Callable[[], Examination]:
+        """Start on one message; the returned function waits for its facts."""
 
 
 class Sender(Protocol):

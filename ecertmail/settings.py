@@ -1,9 +1,10 @@
 """The shape of the configuration files: every key with its type, its default and what is right for it."""
 
 import re
+from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from ecertmail.core.address import normal
 from ecertmail.core.profiles import PROFILES
@@ -78,9 +79,33 @@ class LimitsSection(Section):
     recipients: Count = 100
     connections: Count = 200
     connections_per_address: Count = 50
+    messages_per_minute: Count = 600
     commands: Count = 1000
     idle_timeout: Positive = 60.0
     slowest_rate: Count = 100
+
+
+class PolicySection(Section):
+    """[policy]: what is demanded of every message, and how often one address is answered."""
+
+    signature_age_days: Positive = 7.0
+    clock_ahead_minutes: Positive = 10.0
+    replies_per_hour: Count = 500
+
+
+class WorkersSection(Section):
+    """[workers]: the processes that read what strangers send."""
+
+    count: Count = 2
+    seconds: Positive = 5.0
+    megabytes: Annotated[int, Field(ge=128)] = 512
+
+
+class OperatorSection(Section):
+    """[operator]: who hears of what needs a person; an empty address means nobody by mail."""
+
+    address: Annotated[str, AfterValidator(lambda value: value and _address(value))] = ""
+    report_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "07:00"
 
 
 class SendSection(Section):
@@ -104,6 +129,14 @@ class KeysSection(Section):
     fingerprint: Fingerprint
     home: str = "keys/gnupg"
     passphrase_file: str = "keys/passphrase"  # noqa: S105 - the name of a file
+    verify_with: tuple[Literal["sequoia", "gnupg"], ...] = ("sequoia",)
+
+    @field_validator("verify_with")
+    @classmethod
+    def _sequoia_always(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "sequoia" not in value:
+            raise ValueError('must hold "sequoia"; "gnupg" is the second verifier')
+        return value
 
 
 class PathsSection(Section):
@@ -128,9 +161,21 @@ class Settings(Section):
     keys: KeysSection
     listen: ListenSection = ListenSection()
     limits: LimitsSection = LimitsSection()
+    policy: PolicySection = PolicySection()
+    workers: WorkersSection = WorkersSection()
+    operator: OperatorSection = OperatorSection()
     send: SendSection = SendSection()
     paths: PathsSection = PathsSection()
     log: LogSection = LogSection()
+
+
+class PartnerKey(Section):
+    """[[keys]] of a partner file: one key, and the days from and to which it counts."""
+
+    fingerprint: Fingerprint
+    file: Annotated[str, Field(min_length=1)]
+    not_before: date = date.min
+    not_after: date = date.max
 
 
 class PartnerFile(Section):
@@ -139,7 +184,8 @@ class PartnerFile(Section):
     name: Annotated[str, Field(min_length=1)]
     country: Country
     addresses: Annotated[tuple[Address, ...], Field(min_length=1)]
-    fingerprints: Annotated[tuple[Fingerprint, ...], Field(min_length=1)]
-    key_file: str
+    keys: Annotated[tuple[PartnerKey, ...], Field(min_length=1)]
     issues_for: tuple[Country, ...] = ()
     profiles: tuple[ProfileName, ...] = tuple(profile.name for profile in PROFILES)
+    assurance: Literal["signed", "signed+protected"] = "signed"
+    encrypt: Literal["required", "when-possible", "never"] = "never"

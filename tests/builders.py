@@ -17,21 +17,15 @@ from ecertmail.core import outgoing
 from ecertmail.core.batch import Schema
 from ecertmail.edge import openpgp
 from ecertmail.flow.examine import Examiner
-from ecertmail.model import (
-    Authority,
-    Certificate,
-    CertificateStatus,
-    Envelope,
-    Examination,
-    Partner,
-    SignatureCheck,
-    SignatureStatus,
-    SignedMessage,
-)
+from ecertmail.message import Envelope, SignatureCheck, SignatureStatus, SignedMessage
+from ecertmail.model import Certificate, CertificateStatus, Examination
+from ecertmail.parties import Authority, Partner, PinnedKey, Policy
+from ecertmail.ports import Transaction
 from ecertmail.store import schemas
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 CHINA = Authority(name="China Customs", country="CN", address="ecert@customs.example")
+POLICY = Policy(mailboxes=frozenset({CHINA.address}), country=CHINA.country)
 DATA = Path(__file__).parent / "data"
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -76,7 +70,7 @@ def partner(partner_id: str, address: str, country: str, **changes: object) -> P
         name=f"Authority of {country}",
         country=country,
         addresses=(address,),
-        fingerprints=(key_of(address).fingerprint,),
+        keys=(PinnedKey(fingerprint=key_of(address).fingerprint),),
         issues_for=(country,),
         profiles=("certificates", "sps-d17a"),
     )
@@ -207,6 +201,15 @@ class Gpg:
 
 def _clock(at: str) -> list[str]:
     return ["--faked-system-time", f"{at}!"] if at else []
+
+
+def staged(
+    tx: Transaction, recipient: str, message_id: str, octets: bytes, now: datetime, reverse_path: str = ""
+) -> int:
+    """Store a receipt mail and a delivery of it; return the mail's id."""
+    mail = tx.put_mail(message_id, octets)
+    tx.stage(mail, "receipt", recipient, reverse_path, now)
+    return mail
 
 
 # Facts without mail, for the rooms that decide

@@ -8,13 +8,13 @@ import pytest
 
 from ecertmail.core import mime, read_receipt
 from ecertmail.core.read_receipt import Statement
-from ecertmail.model import SignedMessage
+from ecertmail.message import SignedMessage
 from tests.builders import NZ_ADDRESS, batch_mail, certificates_xml, make_key, sps_xml
 from tests.installation import Installation, Sink, until
 
 
 def said(receipt: bytes) -> Statement:
-    message = mime.read_signed(receipt)
+    message = mime.read(receipt)
     assert isinstance(message, SignedMessage)
     statement = read_receipt.statement(message.signed_octets)
     assert statement is not None

@@ -7,7 +7,7 @@ Exit codes: 0 done, 2 wrong usage, 3 a check failed, 4 not found, 5 key trouble,
 import click
 
 from ecertmail import __version__
-from ecertmail.cli import install, ledger, mail, partner, service, spool
+from ecertmail.cli import install, keys, ledger, mail, partner, service, spool
 from ecertmail.cli.common import Group
 
 _EPILOG = """\b
@@ -40,3 +40,4 @@ def main(context: click.Context, config: str | None) -> None:
 
 for command in (*install.COMMANDS, *service.COMMANDS, *ledger.COMMANDS, *mail.COMMANDS, partner.partner, spool.spool):
     main.add_command(command)
+partner.partner.add_command(keys.keys)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ecertmail import assemble
+from ecertmail import assemble, examining
 from ecertmail import config as configuration
 from ecertmail.cli.common import json_option, load, pairs, show_json
 from ecertmail.core.address import normal
@@ -71,7 +71,7 @@ def _tell(folder: Path, fingerprint: str) -> None:
 def check_config(context: click.Context, as_json: bool) -> None:
     """Check the configuration, every partner, keys, schemas and TLS files; change nothing."""
     config = load(context)
-    assemble.load_examiner(config)
+    examining.load_examiner(config)
     assemble.listener_tls(config)
     assemble.smarthost(config)
     facts: list[tuple[str, object]] = [

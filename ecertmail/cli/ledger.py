@@ -32,7 +32,7 @@ def lookup(context: click.Context, number: str, as_json: bool, entry: int | None
     elif as_json:
         show_json(found)
     else:
-        names = {partner.id: partner.name for partner, _ in config.partners}
+        names = {partner.id: partner.name for partner in config.partners}
         for one in found:
             _show(one, names.get(one.issuer, one.issuer))
 

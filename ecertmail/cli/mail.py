@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ecertmail import app, assemble
+from ecertmail import app, examining
 from ecertmail import config as configuration
 from ecertmail.cli.common import CHECK_FAILED, fail, json_option, load, pairs, show_json
 from ecertmail.core import batch, mime, outgoing, read_receipt
@@ -19,7 +19,7 @@ from ecertmail.core.read_receipt import Statement
 from ecertmail.edge import openpgp
 from ecertmail.edge.keyring import GnupgKeyring
 from ecertmail.findings import Finding
-from ecertmail.model import SignatureStatus
+from ecertmail.message import SignatureStatus, SignedMessage
 from ecertmail.store import schemas
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -58,7 +58,7 @@ def sign(
     else:
         config = load(context)
         sender = sender or config.authority.address
-        signer = assemble.load_examiner(config).openpgp.sign
+        signer = examining.load_examiner(config).openpgp.sign
     message_id = f"<{secrets.token_hex(12)}@{sender.rpartition('@')[2]}>"
     octets = outgoing.batch_mail(documents, sender, recipient, app.now(), message_id, signer)
     if output:
@@ -88,12 +88,8 @@ def _check(documents: list[tuple[str, bytes]]) -> None:
 def verify_receipt(file: Path, key_file: Path, sent: Path | None, as_json: bool) -> None:
     """Verify a receipt offline: whose it is, and what it says about which octets."""
     key = openpgp.read_public_key(key_file.read_bytes())
-    receipt = mime.read_signed(_crlf(file.read_bytes()))
-    if isinstance(receipt, Finding):
-        fail(f"{file}: {receipt.code.value}", CHECK_FAILED)
-    check = openpgp.OpenPgpEngine({key.fingerprint: key}, _unexplained, None).check(
-        receipt.signed_octets, receipt.signature
-    )
+    receipt = _signed(file)
+    check = openpgp.OpenPgpEngine({key.fingerprint: key}, _unexplained).check(receipt.signed_octets, receipt.signature)
     if check.status is not SignatureStatus.GOOD:
         fail(f"{file}: the signature is {check.status.value} for key {key.fingerprint}", CHECK_FAILED)
     said = read_receipt.statement(receipt.signed_octets)
@@ -132,10 +128,16 @@ def _unexplained(_signed: bytes, _signature: bytes, _fingerprint: str) -> Signat
 
 
 def _mic(sent: Path) -> str:
-    message = mime.read_signed(_crlf(sent.read_bytes()))
-    if isinstance(message, Finding):
-        fail(f"{sent}: {message.code.value}", CHECK_FAILED)
-    return base64.b64encode(sha256(message.signed_octets).digest()).decode()
+    return base64.b64encode(sha256(_signed(sent).signed_octets).digest()).decode()
+
+
+def _signed(file: Path) -> SignedMessage:
+    mail = mime.read(_crlf(file.read_bytes()))
+    if isinstance(mail, mime.Encrypted):
+        fail(f"{file}: is encrypted; give its attachment to `gpg --decrypt`, and me what comes out", CHECK_FAILED)
+    if isinstance(mail, Finding):
+        fail(f"{file}: {mail.code.value}", CHECK_FAILED)
+    return mail
 
 
 def _crlf(octets: bytes) -> bytes:

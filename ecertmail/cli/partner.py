@@ -1,15 +1,17 @@
 """`ecertmail partner`: partners are files that an operator edits and reviews; this writes the first version."""
 
-import json
+from datetime import date
 from pathlib import Path
 
 import click
+import tomlkit
 
 from ecertmail import config as configuration
 from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
+from ecertmail.config import Config
 from ecertmail.edge import openpgp
 from ecertmail.errors import ConfigError, KeyringError, NotFoundError
-from ecertmail.model import Partner
+from ecertmail.parties import Partner, PinnedKey
 
 
 @click.group(cls=Group)
@@ -51,18 +53,17 @@ def add(
         raise ConfigError(f"{file}: exists already; edit it instead")
     octets = key_file.read_bytes()
     key = openpgp.read_public_key(octets)
-    _confirm(key.fingerprint, fingerprint)
+    confirm(key.fingerprint, fingerprint)
     values = {
         "name": name,
         "country": country,
         "addresses": list(addresses),
-        "fingerprints": [key.fingerprint],
-        "key_file": key_copy.name,
         "issues_for": list(issues_for) or [country],
         **({"profiles": list(profiles)} if profiles else {}),
+        "keys": [{"fingerprint": key.fingerprint, "file": key_copy.name}],
     }
     key_copy.write_bytes(octets)
-    file.write_text("".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in values.items()), "utf-8")
+    file.write_text(tomlkit.dumps(values), encoding="utf-8")
     try:
         configuration.load(config.file)
     except ConfigError:
@@ -72,8 +73,8 @@ def add(
     click.echo(f"{file}: written. A running daemon takes it up at reload (`systemctl reload ecertmail`).")
 
 
-def _confirm(found: str, told: str | None) -> None:
-    """A fingerprint is compared as a whole, with one that came by another way."""
+def confirm(found: str, told: str | None) -> None:
+    """Ask whether a fingerprint, as a whole, is the one that came by another way."""
     if told is not None:
         if told.replace(" ", "").upper() != found:
             raise KeyringError(f"the key file holds {found}, not {told}; nothing was changed")
@@ -91,7 +92,7 @@ def _grouped(fingerprint: str) -> str:
 @click.pass_context
 def list_(context: click.Context, as_json: bool) -> None:
     """List all partners."""
-    partners = [entry for entry, _ in load(context).partners]
+    partners = load(context).partners
     if as_json:
         show_json(partners)
         return
@@ -105,18 +106,23 @@ def list_(context: click.Context, as_json: bool) -> None:
 @click.pass_context
 def show(context: click.Context, partner_id: str, as_json: bool) -> None:
     """Show one partner with its full fingerprints."""
-    found = {entry.id: (entry, path) for entry, path in load(context).partners}.get(partner_id)
-    if found is None:
-        raise NotFoundError(f"{partner_id}: no partner has this ID; see `ecertmail partner list`")
-    entry, path = found
+    config = load(context)
+    entry = find(config, partner_id)
     if as_json:
         show_json(entry)
         return
-    pairs(_facts(entry, path))
+    pairs(_facts(config, entry))
 
 
-def _facts(entry: Partner, path: Path) -> list[tuple[str, object]]:
-    key = openpgp.read_public_key(path.read_bytes())
+def find(config: Config, partner_id: str) -> Partner:
+    """Return a partner by its ID."""
+    found = {entry.id: entry for entry in config.partners}.get(partner_id)
+    if found is None:
+        raise NotFoundError(f"{partner_id}: no partner has this ID; see `ecertmail partner list`")
+    return found
+
+
+def _facts(config: Config, entry: Partner) -> list[tuple[str, object]]:
     return [
         ("id", entry.id),
         ("name", entry.name),
@@ -125,7 +131,20 @@ def _facts(entry: Partner, path: Path) -> list[tuple[str, object]]:
         ("receipts go to", entry.receipt_address),
         ("issues for", ", ".join(entry.issues_for)),
         ("profiles", ", ".join(entry.profiles)),
-        *(("fingerprint", _grouped(fingerprint)) for fingerprint in entry.fingerprints),
-        ("key expires", f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never"),
-        ("key revoked", "YES" if key.revoked else "no"),
+        ("assurance", entry.assurance.value),
+        ("encrypt", entry.encrypt.value),
+        *(("key", line) for key in entry.keys for line in (_grouped(key.fingerprint), _life(config, key))),
     ]
+
+
+def _life(config: Config, pinned: PinnedKey) -> str:
+    key = openpgp.read_public_key(config.key_files[pinned.fingerprint].read_bytes())
+    expiry = f"expires {key.expires_at:%Y-%m-%d}" if key.expires_at else "never expires"
+    period = "" if pinned == PinnedKey(fingerprint=pinned.fingerprint) else f", {period_of(pinned)}"
+    return f"  {expiry}{period}{', REVOKED' if key.revoked else ''}"
+
+
+def period_of(key: PinnedKey) -> str:
+    """Say in words from when to when a key counts."""
+    bounds = [("from", key.not_before, date.min), ("to", key.not_after, date.max)]
+    return " ".join(f"{word} {day}" for word, day, open_end in bounds if day != open_end) or "always"

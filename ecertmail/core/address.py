@@ -10,6 +10,7 @@ ADDR_SPEC = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]+(?:\
 _MAILBOX = re.compile(
     r'\s*(?:(?:"(?:[^"\\]|\\.)*"\s*|[^"<>,:;@()\\]*)<(?P<angle>[^<>\s]+)>|(?P<plain>[^<>\s]+))\s*', re.DOTALL
 )
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def normal(address: str) -> str | None:
@@ -21,6 +22,12 @@ def single_mailbox(header: str) -> str | None:
     """Return the one address of a From header's value, or None if there is not exactly one (RFC 5322 section 3.4)."""
     match = _MAILBOX.fullmatch(header)
     return normal(match["angle"] or match["plain"]) if match else None
+
+
+def mailboxes(header: str) -> frozenset[str]:
+    """Return every plain address in an address list (RFC 5322 section 3.4); what is none is left out."""
+    unquoted = _QUOTED.sub("", header)
+    return frozenset(address for part in unquoted.split(",") if (address := single_mailbox(part)) is not None)
 
 
 def belongs(address: str | None, registered: tuple[str, ...]) -> bool:

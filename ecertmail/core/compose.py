@@ -67,10 +67,21 @@ def multipart(content_type: str, parts: Sequence[bytes], seed: str, head: Mappin
     return headers(typed) + b"\r\n" + body + b"--" + boundary + b"--\r\n"
 
 
-def protected(entity_type: str, outer: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """Return type and header for a signed part that repeats the outer header inside (RFC 9788, hp="clear")."""
-    kept = ("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References")
-    return f'{entity_type}; hp="clear"', {name: outer[name] for name in kept if name in outer}
+def protected(
+    entity_type: str, header: Mapping[str, str], outer: Mapping[str, str] | None = None
+) -> tuple[str, dict[str, str]]:
+    """Return type and header for a signed part that repeats the mail's header inside (RFC 9788 section 2.1).
+
+    Args:
+        entity_type: the media type of the signed part.
+        header: the fields that count.
+        outer: what stands outside when the part is going to be encrypted, where some of it is hidden.
+    """
+    kept = ("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Disposition-Notification-To")
+    inside = {name: header[name] for name in kept if name in header}
+    if outer is None:
+        return f'{entity_type}; hp="clear"', inside
+    return f'{entity_type}; hp="cipher"', inside | {f"HP-Outer: {name}": value for name, value in outer.items()}
 
 
 def signed(part: bytes, signature: bytes, seed: str, head: Mapping[str, str]) -> bytes:
@@ -88,6 +99,15 @@ def signed(part: bytes, signature: bytes, seed: str, head: Mapping[str, str]) ->
     )
     kind = 'multipart/signed; micalg=pgp-sha512; protocol="application/pgp-signature"'
     return multipart(kind, [part, signature_part], seed, {**head, "MIME-Version": "1.0"})
+
+
+def encrypted(ciphertext: bytes, seed: str, head: Mapping[str, str]) -> bytes:
+    """Return the multipart/encrypted mail around an armoured OpenPGP message (RFC 3156 section 4)."""
+    armor = ciphertext.replace(b"\r\n", b"\n").strip().replace(b"\n", b"\r\n") + b"\r\n"
+    version = headers({"Content-Type": "application/pgp-encrypted"}) + b"\r\nVersion: 1\r\n"
+    content = headers({"Content-Type": 'application/octet-stream; name="encrypted.asc"'}) + b"\r\n" + armor
+    kind = 'multipart/encrypted; protocol="application/pgp-encrypted"'
+    return multipart(kind, [version, content], seed, {**head, "MIME-Version": "1.0"})
 
 
 def _boundary(seed: str) -> bytes:

@@ -12,27 +12,26 @@ from datetime import datetime
 from ecertmail.core import rules
 from ecertmail.core.states import CERTIFICATE
 from ecertmail.findings import Finding, FindingCode, Severity
+from ecertmail.message import SignatureCheck, SignatureStatus, SignedMessage
 from ecertmail.model import (
-    Batch,
     Certificate,
     CertificateStatus,
     Examination,
     Item,
     Known,
     Outcome,
-    Partner,
     Result,
     ResultCode,
-    SignatureCheck,
-    SignatureStatus,
     Verdict,
 )
+from ecertmail.parties import Partner, Policy
 
 _SILENT = {
     SignatureStatus.BAD: FindingCode.SIGNATURE_BAD,
     SignatureStatus.UNKNOWN_KEY: FindingCode.SIGNATURE_UNKNOWN_KEY,
     SignatureStatus.MULTIPLE: FindingCode.SIGNATURE_MULTIPLE,
     SignatureStatus.UNREADABLE: FindingCode.SIGNATURE_UNREADABLE,
+    SignatureStatus.DISPUTED: FindingCode.SIGNATURE_DISPUTED,
 }
 """Nobody is identified by these, so nobody is answered."""
 
@@ -44,27 +43,29 @@ _ANSWERED = {
 """The partner's key made the signature, but may not be relied on; the partner needs to know."""
 
 
-def judge(examination: Examination, known: Mapping[str, Known], now: datetime) -> Verdict:
+def judge(examination: Examination, known: Mapping[str, Known], policy: Policy, now: datetime) -> Verdict:
     """Judge one message.
 
     Args:
         examination: what octets, keys and schemas say.
         known: what the ledger holds of the numbers in the batch and of those they replace, for this partner.
+        policy: what this node demands.
         now: the current time, aware.
     """
     stranger = _nobody_we_know(examination)
     if stranger:
         return Verdict(outcome=Outcome.QUARANTINED, findings=stranger)
-    assert examination.signature is not None  # noqa: S101 - _nobody_we_know saw to it
-    assert examination.partner is not None  # noqa: S101
-    objections = _key_objections(examination.signature, now) or examination.findings
+    objections = _objections(examination, policy, now) or examination.findings
     if objections and examination.is_receipt:  # a refusal of a receipt would answer it, and could go on for ever
         return Verdict(outcome=Outcome.QUARANTINED, findings=objections)
-    if objections or (examination.batch is None and not examination.is_receipt):
+    if objections:
         return Verdict(outcome=Outcome.REFUSED, findings=objections)
-    if examination.batch is None:
+    if examination.is_receipt:
         return Verdict(outcome=Outcome.RECEIPT)
-    return _judge_batch(examination.batch, examination.partner, known)
+    if examination.offer:
+        note = Finding(code=FindingCode.KEY_OFFERED, detail=examination.offer.fingerprint, severity=Severity.WARNING)
+        return Verdict(outcome=Outcome.KEY_OFFERED, findings=(note,))
+    return _judge_batch(examination, known, policy)
 
 
 def _nobody_we_know(examination: Examination) -> tuple[Finding, ...]:
@@ -80,32 +81,58 @@ def _nobody_we_know(examination: Examination) -> tuple[Finding, ...]:
     return (mismatch,) if mismatch else ()
 
 
-def _key_objections(check: SignatureCheck, now: datetime) -> tuple[Finding, ...]:
+def _objections(examination: Examination, policy: Policy, now: datetime) -> tuple[Finding, ...]:
+    """What a known partner is told of a mail of its own that may not be relied on."""
+    check, message, partner = _identified(examination)
     if check.status is not SignatureStatus.GOOD:
         return (Finding(code=_ANSWERED[check.status], detail=check.algorithm),)
-    found = (rules.key_still_valid(check, now), rules.signed_in_the_past(check, now))
+    found = (
+        rules.key_still_valid(check, now),
+        rules.key_in_force(check, partner, now),
+        rules.signed_lately(check, examination.envelope.received_at, policy),
+        rules.addressed_to_us(message, policy),
+        rules.sure_enough(examination.assurance, partner),
+    )
     return tuple(finding for finding in found if finding)
 
 
-def _judge_batch(batch: Batch, partner: Partner, known: Mapping[str, Known]) -> Verdict:
+def _identified(examination: Examination) -> tuple[SignatureCheck, SignedMessage, Partner]:
+    """Whose mail it is; `_nobody_we_know` saw to it that all three are there."""
+    assert examination.signature is not None  # noqa: S101
+    assert examination.message is not None  # noqa: S101
+    assert examination.partner is not None  # noqa: S101
+    return examination.signature, examination.message, examination.partner
+
+
+def _judge_batch(examination: Examination, known: Mapping[str, Known], policy: Policy) -> Verdict:
     current = dict(known)
-    times = Counter(item.number for item in batch.items if item.number)
+    items = examination.batch.items if examination.batch else ()
+    times = Counter(item.number for item in items if item.number)
     results = []
-    for item in batch.items:
-        result = _judge_item(item, times[item.number] > 1, partner, current)
+    for item in items:
+        twice = times[item.number] > 1
+        result = _judge_item(item, _item_objection(item, twice, examination, policy), current)
         _remember(result, current)
         results.append(result)
     return Verdict(outcome=_outcome(results), results=tuple(results))
 
 
-def _judge_item(item: Item, twice: bool, partner: Partner, known: Mapping[str, Known]) -> Result:
+def _item_objection(item: Item, twice: bool, examination: Examination, policy: Policy) -> Finding | None:
+    _, message, partner = _identified(examination)
     if twice:
-        return _refused(item, Finding(code=FindingCode.NUMBER_TWICE))
+        return Finding(code=FindingCode.NUMBER_TWICE)
     if item.certificate is None:
-        return Result(number=item.number, code=ResultCode.REFUSED, certificate=None, findings=item.findings)
-    objection = rules.country_allowed(item.certificate, partner)
+        return None
+    return rules.country_allowed(item.certificate, partner) or rules.certificate_for_us(
+        item.certificate, message, policy
+    )
+
+
+def _judge_item(item: Item, objection: Finding | None, known: Mapping[str, Known]) -> Result:
     if objection:
         return _refused(item, objection)
+    if item.certificate is None:
+        return Result(number=item.number, code=ResultCode.REFUSED, certificate=None, findings=item.findings)
     return _against_ledger(item.certificate, known)
 
 

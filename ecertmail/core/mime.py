@@ -3,16 +3,13 @@
 Python's `email` changed the signed part in 10 of 84 real mails, so nothing is ever parsed and serialised again.
 """
 
-import binascii
-import re
 from dataclasses import dataclass
-from email.header import decode_header, make_header
 from email.message import Message
 
-from ecertmail.core.address import single_mailbox
-from ecertmail.core.entity import MAX_PARTS, BrokenError, Entity, decoded, leaves, parse, parts, printable
+from ecertmail.core.entity import MAX_PARTS, BrokenError, Entity, decoded, leaves, parse, parts
+from ecertmail.core.header import protected, sender, text, traits
 from ecertmail.findings import Finding, FindingCode
-from ecertmail.model import SignedMessage
+from ecertmail.message import SignedMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,32 +30,46 @@ class Headline:
     message_id: str
 
 
-def read_signed(octets: bytes) -> SignedMessage | Finding:
-    """Slice a PGP/MIME mail into its signed octets and its signature (RFC 3156 section 5).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encrypted:
+    """A PGP/MIME encrypted mail (RFC 3156 section 4): its outer header and its ciphertext."""
+
+    outer: Message
+    ciphertext: bytes
+
+
+def read(octets: bytes) -> SignedMessage | Encrypted | Finding:
+    """Slice a PGP/MIME mail into its signed octets and its signature, or find it encrypted (RFC 3156 sections 4, 5).
 
     Args:
         octets: the mail exactly as received, with CRLF line ends.
 
     Returns:
-        The two halves, or the one finding that says why this is not a signed mail.
+        The two halves, what is to be decrypted first, or the one finding that says why this is not a signed mail.
     """
     try:
         root = parse(octets)
-        if root.type != "multipart/signed":
-            return Finding(code=_why_unsigned(root))
-        if "pkcs7" in root.parameter("protocol").lower():
-            return Finding(code=FindingCode.SMIME_SIGNED)
-        signed, signature = _two_parts(root)
+        if root.type == "multipart/encrypted":
+            return Encrypted(outer=root.header, ciphertext=_ciphertext(root))
+        return _signed(root, root.header, encrypted=False)
     except BrokenError as broken:
         return broken.finding
-    senders = root.header.get_all("From", [])
-    return SignedMessage(
-        signed_octets=signed,
-        signature=signature,
-        from_address=single_mailbox(_unfold(senders[0])) if len(senders) == 1 else None,
-        message_id=_text(root.header, "Message-ID"),
-        subject=_text(root.header, "Subject"),
-    )
+
+
+def read_decrypted(mail: Encrypted, content: bytes, signature: bytes) -> SignedMessage | Finding:
+    """Read what was inside an encrypted mail, which passes the same checks as a mail in clear.
+
+    Args:
+        mail: the encrypted mail.
+        content: what was decrypted.
+        signature: the armoured signature over the content if it came along inside (RFC 3156 section 6.2), else empty.
+    """
+    try:
+        if signature:
+            return _message(content, signature, mail.outer, encrypted=True)
+        return _signed(parse(content), mail.outer, encrypted=True)
+    except BrokenError as broken:
+        return broken.finding
 
 
 def attachments(octets: bytes) -> tuple[Attachment, ...] | Finding:
@@ -74,23 +85,50 @@ def attachments(octets: bytes) -> tuple[Attachment, ...] | Finding:
         return broken.finding
 
 
-def media_type(octets: bytes) -> str:
-    """Return the media type of an entity, or the empty string when its header cannot be read."""
-    try:
-        return parse(octets).type
-    except BrokenError:
-        return ""
-
-
 def headline(octets: bytes) -> Headline:
-    """Return sender, subject and Message-ID of any octets for display; nothing here was verified."""
+    """Return sender, subject and Message-ID of any octets for display; nothing here is verified."""
     try:
         header = parse(octets).header
     except BrokenError:
         return Headline(sender="", subject="", message_id="")
-    return Headline(
-        sender=_text(header, "From"), subject=_text(header, "Subject"), message_id=_text(header, "Message-ID")
+    return Headline(sender=text(header, "From"), subject=text(header, "Subject"), message_id=text(header, "Message-ID"))
+
+
+def _signed(root: Entity, outer: Message, *, encrypted: bool) -> SignedMessage:
+    if root.type != "multipart/signed":
+        raise BrokenError(_why_unsigned(root))
+    if "pkcs7" in root.parameter("protocol").lower():
+        raise BrokenError(FindingCode.SMIME_SIGNED)
+    signed, signature = _two_parts(root)
+    return _message(signed, signature, outer, encrypted=encrypted)
+
+
+def _message(signed: bytes, signature: bytes, outer: Message, *, encrypted: bool) -> SignedMessage:
+    try:
+        part = parse(signed)
+        content_type, inside = part.type, protected(part)
+    except BrokenError:  # found again, and told, once somebody's signature stands behind it
+        content_type, inside = "", None
+    shown = part.header if inside else outer
+    return SignedMessage(
+        signed_octets=signed,
+        signature=signature,
+        from_address=sender(outer),
+        message_id=text(shown, "Message-ID"),
+        subject=text(shown, "Subject"),
+        content_type=content_type,
+        protected=inside,
+        traits=traits(outer),
+        encrypted=encrypted,
     )
+
+
+def _ciphertext(root: Entity) -> bytes:
+    """The second of exactly two parts; the first only names the version (RFC 3156 section 4)."""
+    halves = [parse(part) for part in parts(root)]
+    if [half.type for half in halves] != ["application/pgp-encrypted", "application/octet-stream"]:
+        raise BrokenError(FindingCode.NOT_DECRYPTABLE, "it is not PGP/MIME")
+    return decoded(halves[1])
 
 
 def _two_parts(root: Entity) -> tuple[bytes, bytes]:
@@ -108,24 +146,10 @@ def _attachment(leaf: Entity) -> Attachment:
 
 
 def _why_unsigned(root: Entity) -> FindingCode:
-    if root.type == "multipart/encrypted":
-        return FindingCode.ENCRYPTED
     if root.type in {"application/pkcs7-mime", "application/x-pkcs7-mime"}:
         return FindingCode.SMIME_SIGNED
     if b"-----BEGIN PGP SIGNED MESSAGE-----" in root.body:
         return FindingCode.INLINE_SIGNED
+    if b"-----BEGIN PGP MESSAGE-----" in root.body:
+        return FindingCode.NOT_DECRYPTABLE
     return FindingCode.NOT_SIGNED
-
-
-def _unfold(value: object) -> str:
-    return re.sub(r"\r?\n[ \t]", " ", str(value)).strip()
-
-
-def _text(header: Message, name: str) -> str:
-    """A header as one line of text, RFC 2047 words decoded, cut at 200 characters; broken ones as they stand."""
-    raw = _unfold(header.get(name, ""))
-    try:
-        text = str(make_header(decode_header(raw)))
-    except (LookupError, UnicodeError, ValueError, binascii.Error):
-        text = raw
-    return printable(text)[:200]

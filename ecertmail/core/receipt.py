@@ -5,7 +5,7 @@ octets, and receipt.xml (schema in `schemas/receipt`). The place of the inclusio
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime, formataddr
 
@@ -13,9 +13,11 @@ from lxml import etree
 
 from ecertmail.core import compose
 from ecertmail.core.entity import printable
+from ecertmail.core.header import LOOP
 from ecertmail.core.record import timestamp
 from ecertmail.findings import Finding
-from ecertmail.model import Authority, Examination, Outcome, Partner, Result, ResultCode, Verdict
+from ecertmail.model import Examination, Outcome, Result, ResultCode, Verdict
+from ecertmail.parties import Authority, Partner
 
 NAMESPACE = "urn:ecertmail:receipt:1"
 
@@ -23,12 +25,15 @@ _SUBJECT = {
     Outcome.ACCEPTED: "Accepted",
     Outcome.PARTIAL: "Accepted in part",
     Outcome.REFUSED: "Refused",
+    Outcome.KEY_OFFERED: "Noted",
 }
 _NEXT = {
     Outcome.ACCEPTED: "Nothing more is to be done.",
     Outcome.PARTIAL: "Correct the certificates that were refused and send them, and only them, in a new signed mail.",
     Outcome.REFUSED: "Nothing was recorded. Correct what is named above and send a new signed mail.",
+    Outcome.KEY_OFFERED: "Tell the operator of this node the new fingerprint by telephone or on paper.",
 }
+_MODIFIER = {Outcome.PARTIAL: "/warning", Outcome.REFUSED: "/error"}
 _WORDS = {
     ResultCode.RECORDED: "recorded",
     ResultCode.DUPLICATE: "already recorded, nothing changed",
@@ -39,19 +44,34 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A receipt before it is signed: the outer header, the part to sign, and the Message-ID."""
+    """A receipt before it is signed: the header that people see, the part to sign, and the Message-ID."""
 
     header: Mapping[str, str]
     part: bytes
     message_id: str
 
     def signed(self, signature: bytes) -> bytes:
-        """Return the finished mail."""
+        """Return the finished mail, in clear."""
         return compose.signed(self.part, signature, self.message_id, self.header)
+
+    def inside(self, signature: bytes) -> bytes:
+        """Return what is to be encrypted: the signed part and its signature, without the mail's header."""
+        return compose.signed(self.part, signature, self.message_id, {})
+
+    def encrypted(self, ciphertext: bytes) -> bytes:
+        """Return the finished mail around what was encrypted."""
+        return compose.encrypted(ciphertext, self.message_id, self.header)
 
 
 def draft(
-    authority: Authority, examination: Examination, verdict: Verdict, entry: int, now: datetime, message_id: str
+    authority: Authority,
+    examination: Examination,
+    verdict: Verdict,
+    entry: int,
+    now: datetime,
+    message_id: str,
+    *,
+    cipher: bool = False,
 ) -> Draft:
     """Write the receipt for a judged message.
 
@@ -62,16 +82,38 @@ def draft(
         entry: the ledger index of the message itself.
         now: the time of the answer.
         message_id: the Message-ID of the answer, with angle brackets.
+        cipher: the receipt is going to be encrypted; its subject is hidden then (RFC 9788 section 3.2.1).
     """
     assert examination.partner is not None  # noqa: S101 - strangers get no receipt
     header = _header(authority, examination, verdict, now, message_id)
-    kind, inner = compose.protected("multipart/report; report-type=disposition-notification", header)
+    outer = {**header, "Subject": "[...]"} if cipher else header
+    kind, inner = compose.protected(
+        "multipart/report; report-type=disposition-notification", header, outer if cipher else None
+    )
     parts = [
         compose.text(_readable(authority, examination, verdict, entry)),
         compose.fields("message/disposition-notification", _notification(authority, examination, verdict)),
         compose.attachment(document(authority, examination, verdict, entry, now), "application/xml", "receipt.xml"),
     ]
-    return Draft(header=header, part=compose.multipart(kind, parts, message_id, inner), message_id=message_id)
+    return Draft(header=outer, part=compose.multipart(kind, parts, message_id, inner), message_id=message_id)
+
+
+def discreet(examination: Examination, verdict: Verdict) -> tuple[Examination, Verdict]:
+    """Take out what only the sender of an encrypted mail may read, for an answer that goes out in clear.
+
+    What stays are outcome, codes, entries and hashes, by which the sender finds the rest in its own files.
+    """
+    assert examination.message is not None  # noqa: S101
+    message = replace(examination.message, subject="(encrypted)")
+    results = tuple(replace(result, number="", findings=_bare(result.findings)) for result in verdict.results)
+    return (
+        replace(examination, message=message),
+        replace(verdict, results=results, findings=_bare(verdict.findings)),
+    )
+
+
+def _bare(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    return tuple(replace(finding, where="", detail="") for finding in findings)
 
 
 def document(authority: Authority, examination: Examination, verdict: Verdict, entry: int, now: datetime) -> bytes:
@@ -111,6 +153,7 @@ def _header(
         "Date": format_datetime(now),
         "Message-ID": message_id,
         "Auto-Submitted": "auto-replied",
+        LOOP: authority.address,
     }
     original = _original_id(examination)
     if original:
@@ -156,12 +199,11 @@ def _sentence(finding: Finding) -> str:
 
 
 def _notification(authority: Authority, examination: Examination, verdict: Verdict) -> dict[str, str]:
-    modifier = {Outcome.ACCEPTED: "", Outcome.PARTIAL: "/warning", Outcome.REFUSED: "/error"}[verdict.outcome]
     values = {
         "Reporting-UA": f"{authority.address.rpartition('@')[2]}; ecertmail",
         "Final-Recipient": f"rfc822; {authority.address}",
         "Original-Message-ID": _original_id(examination),
-        "Disposition": f"automatic-action/MDN-sent-automatically; processed{modifier}",
+        "Disposition": f"automatic-action/MDN-sent-automatically; processed{_MODIFIER.get(verdict.outcome, '')}",
         "Received-content-MIC": f"{examination.mic}, sha-256",
     }
     return {name: value for name, value in values.items() if value}

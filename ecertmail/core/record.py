@@ -36,10 +36,12 @@ def of_message(spool_id: str, examination: Examination, verdict: Verdict, now: d
         "spool": spool_id,
         "partner": examination.partner.id,
         "key": examination.signature.fingerprint,
-        "assurance": "signed",
+        "assurance": examination.assurance.value,
+        "encrypted": examination.message is not None and examination.message.encrypted,
         "mic": examination.mic,
         "octets": examination.octets_sha256,
         "outcome": verdict.outcome.value,
+        **({"offered_key": examination.offer.fingerprint} if examination.offer else {}),
         "findings": [finding.code.code for finding in verdict.findings],
         "refused": [
             {"number": result.number[:100], "codes": [finding.code.code for finding in result.findings]}

@@ -1,22 +1,48 @@
-"""Business rules, one small function each: facts in, a finding or None out. They never decide; `judge` does."""
+"""Business rules, one small function each: facts in, a finding or None out. They never decide; `judge` does.
 
-from datetime import datetime, timedelta
+The rules with numbers are those of MAIL.md section 2.
+"""
+
+from datetime import datetime
 
 from ecertmail.core.address import belongs
 from ecertmail.core.states import CERTIFICATE, ENDED
 from ecertmail.findings import Finding, FindingCode
-from ecertmail.model import Certificate, CertificateStatus, Known, Partner, SignatureCheck, SignedMessage
-
-CLOCK_TOLERANCE = timedelta(minutes=10)
+from ecertmail.message import SignatureCheck, SignedMessage
+from ecertmail.model import Certificate, CertificateStatus, Known
+from ecertmail.parties import Assurance, Partner, Policy
 
 
 def from_is_partner(message: SignedMessage, partner: Partner) -> Finding | None:
-    """The one From address is registered for the partner whose key signed (MAIL.md section 2, rule 5)."""
-    if message.from_address is None:
-        return Finding(code=FindingCode.FROM_MALFORMED)
-    if not belongs(message.from_address, partner.addresses):
-        return Finding(code=FindingCode.FROM_NOT_PARTNER, detail=message.from_address)
+    """The one From address, and the protected one, is registered for the partner whose key signed (rules 5 and 6)."""
+    senders = [message.from_address, *([message.protected.from_address] if message.protected else [])]
+    for sender in senders:
+        if sender is None:
+            return Finding(code=FindingCode.FROM_MALFORMED)
+        if not belongs(sender, partner.addresses):
+            return Finding(code=FindingCode.FROM_NOT_PARTNER, detail=sender)
     return None
+
+
+def sure_enough(assurance: Assurance, partner: Partner) -> Finding | None:
+    """The mail is as certain as this partner's entry demands (MAIL.md section 2, levels of assurance)."""
+    return None if assurance.meets(partner.assurance) else Finding(code=FindingCode.HEADERS_NOT_PROTECTED)
+
+
+def addressed_to_us(message: SignedMessage, policy: Policy) -> Finding | None:
+    """A protected To or Cc, where there is one, names a mailbox of this node (rule 9)."""
+    recipients = message.protected.recipients if message.protected else frozenset()
+    if not recipients or recipients & policy.mailboxes:
+        return None
+    return Finding(code=FindingCode.NOT_FOR_US, where="To", detail=", ".join(sorted(recipients))[:200])
+
+
+def certificate_for_us(certificate: Certificate, message: SignedMessage, policy: Policy) -> Finding | None:
+    """Where no protected To names us, the certificate itself must: our country imports (rule 9)."""
+    named = message.protected is not None and message.protected.recipients & policy.mailboxes
+    if named or certificate.importing_country == policy.country:
+        return None
+    return Finding(code=FindingCode.NOT_FOR_US, where="importing country", detail=certificate.importing_country)
 
 
 def key_still_valid(check: SignatureCheck, now: datetime) -> Finding | None:
@@ -26,10 +52,23 @@ def key_still_valid(check: SignatureCheck, now: datetime) -> Finding | None:
     return None
 
 
-def signed_in_the_past(check: SignatureCheck, now: datetime) -> Finding | None:
-    """The signature is not dated ahead of our clock by more than ten minutes."""
-    if check.signed_at is not None and check.signed_at > now + CLOCK_TOLERANCE:
-        return Finding(code=FindingCode.SIGNATURE_FUTURE, detail=f"it is dated {check.signed_at:%Y-%m-%d %H:%M} UTC")
+def key_in_force(check: SignatureCheck, partner: Partner, now: datetime) -> Finding | None:
+    """The partner's entry agrees to this key for the day of the signature and for today."""
+    key = partner.key(check.fingerprint)
+    if key is None or all(key.in_force(moment) for moment in (check.signed_at or now, now)):
+        return None
+    return Finding(code=FindingCode.KEY_NOT_IN_FORCE, detail=f"from {key.not_before} to {key.not_after}")
+
+
+def signed_lately(check: SignatureCheck, received_at: datetime, policy: Policy) -> Finding | None:
+    """The signature was fresh when the mail came in, and not dated ahead of our clock (rule 7)."""
+    if check.signed_at is None:
+        return Finding(code=FindingCode.SIGNATURE_STALE, detail="it has no date")
+    dated = f"it is dated {check.signed_at:%Y-%m-%d %H:%M} UTC"
+    if check.signed_at > received_at + policy.clock_ahead:
+        return Finding(code=FindingCode.SIGNATURE_FUTURE, detail=dated)
+    if check.signed_at < received_at - policy.signature_age:
+        return Finding(code=FindingCode.SIGNATURE_STALE, detail=dated)
     return None
 
 

@@ -1,10 +1,11 @@
-"""OpenPGP: facts about signatures, and our own signature; no policy here, `core/judge.py` decides.
+"""OpenPGP: facts about signatures, our own signature, encryption; no policy here, `core/judge.py` decides.
 
 `pysequoia` does the per-message work in-process, a hundred times faster than a gpg process and stricter. It does not
-say why it refuses, so a refused signature is shown to gpg once, to tell a forged one from one by an expired key.
+say why it refuses, so a refused signature is shown to gpg once, to tell a forged one from one by an expired key. Nor
+does it tell the date of a signature inside an encrypted message, so gpg takes off the encryption and leaves packets.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,19 +13,27 @@ import pysequoia
 
 from ecertmail.core.openpgp import signature_packets
 from ecertmail.errors import KeyringError
-from ecertmail.model import SignatureCheck, SignatureStatus
+from ecertmail.message import Decrypted, SignatureCheck, SignatureStatus
 
 _SECRET = (pysequoia.packet.Tag.SecretKey, pysequoia.packet.Tag.SecretSubkey)
 
+_WEAK_HASHES = ("SHA1", "MD5", "RIPEMD")
+_RSA, _DSA = (1, 2, 3), 17
+
 Explain = Callable[[bytes, bytes, str], SignatureStatus]
+Unwrap = Callable[[bytes], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A parsed public key file: the primary fingerprint in 40 upper-case hex digits, and every key id in it."""
+    """A parsed public key file: the primary fingerprint in 40 upper-case hex digits, and every key id in it.
+
+    `weak_ids` are those of DSA keys and of RSA keys under 2048 bits.
+    """
 
     fingerprint: str
     key_ids: frozenset[str]
+    weak_ids: frozenset[str]
     expires_at: datetime | None
     revoked: bool
     cert: pysequoia.Cert
@@ -51,22 +60,50 @@ def read_public_key(octets: bytes) -> PublicKey:
 
 
 def _public_key(cert: pysequoia.Cert) -> PublicKey:
-    ids = {
-        value.upper()
-        for packet in pysequoia.packet.PacketPile.from_bytes(bytes(cert))
-        if packet.fingerprint and packet.key_id
-        for value in (packet.fingerprint, packet.key_id)
-    }
-    return PublicKey(cert.fingerprint.upper(), frozenset(ids), cert.expiration, cert.is_revoked, cert, bytes(cert))
+    packets = [p for p in pysequoia.packet.PacketPile.from_bytes(bytes(cert)) if p.fingerprint and p.key_id]
+    return PublicKey(
+        fingerprint=cert.fingerprint.upper(),
+        key_ids=frozenset(name for packet in packets for name in _names(packet)),
+        weak_ids=frozenset(name for packet in packets if _is_weak(packet.body) for name in _names(packet)),
+        expires_at=cert.expiration,
+        revoked=cert.is_revoked,
+        cert=cert,
+        octets=bytes(cert),
+    )
+
+
+def _names(packet: pysequoia.packet.Packet) -> tuple[str, str]:
+    return str(packet.fingerprint).upper(), str(packet.key_id).upper()
+
+
+def _is_weak(key: bytes) -> bool:
+    """Version, four octets of time, the algorithm, and the bit length of the first number (RFC 9580 section 5.5.2)."""
+    return key[5] == _DSA or (key[5] in _RSA and int.from_bytes(key[6:8], "big") < 2048)
 
 
 class OpenPgpEngine:
-    """Checks signatures against the given keys and signs with the node's key."""
+    """Checks signatures against the given keys, signs and decrypts with the node's key, encrypts to the given keys."""
 
-    def __init__(self, keys: Mapping[str, PublicKey], explain: Explain, signer: pysequoia.PySigner | None) -> None:
+    def __init__(
+        self,
+        keys: Mapping[str, PublicKey],
+        explain: Explain,
+        signer: pysequoia.PySigner | None = None,
+        unwrap: Unwrap | None = None,
+        *,
+        both: bool = False,
+    ) -> None:
+        """Take the keys by fingerprint and what GnuPG is for.
+
+        `explain` is GnuPG's opinion on a signature, asked when Sequoia refuses it, and with `both` always; `unwrap`
+        takes one layer of encryption off.
+        """
+        self._keys = keys
         self._by_id = {key_id: key for key in keys.values() for key_id in key.key_ids}
         self._explain = explain
         self._signer = signer
+        self._unwrap = unwrap
+        self._both = both
 
     def check(self, signed: bytes, signature: bytes) -> SignatureCheck:
         """Report what one detached signature is worth.
@@ -97,26 +134,76 @@ class OpenPgpEngine:
             raise KeyringError("the node's secret key is not loaded")
         return pysequoia.sign(self._signer, octets, mode=pysequoia.SignatureMode.DETACHED)
 
+    def decrypt(self, ciphertext: bytes) -> Decrypted | None:
+        """Return what was encrypted to the node's key, or None if that cannot be told."""
+        packets = self._unwrap(ciphertext) if self._unwrap else None
+        try:
+            return None if packets is None else _decrypted(packets)
+        except Exception:  # noqa: BLE001 - pysequoia raises bare exceptions for what it cannot parse
+            return None
+
+    def encrypt(self, octets: bytes, fingerprints: Sequence[str]) -> bytes | None:
+        """Encrypt to the first of these keys that can be encrypted to now; None if there is none."""
+        for key in filter(None, map(self._keys.get, fingerprints)):
+            try:
+                if not key.revoked:
+                    return bytes(pysequoia.encrypt(octets, recipients=[key.cert]))
+            except Exception:  # noqa: BLE001, S112 - it has no encryption subkey that is valid now; the next may
+                continue
+        return None
+
+    def fingerprint(self, public_key: bytes) -> str:
+        """Return the primary fingerprint of one public key, or the empty string if it is anything else."""
+        try:
+            return read_public_key(public_key).fingerprint
+        except KeyringError:
+            return ""
+
     def _check_by(
         self, key: PublicKey, sig: pysequoia.Sig, algorithm: str, signed: bytes, armored: bytes
     ) -> SignatureCheck:
-        def report(status: SignatureStatus) -> SignatureCheck:
-            return SignatureCheck(
-                status=status,
-                fingerprint=key.fingerprint,
-                signed_at=sig.created,
-                key_expires_at=key.expires_at,
-                algorithm=algorithm.replace("PublicKeyAlgorithm.", "").replace("HashAlgorithm.", ""),
-            )
+        return SignatureCheck(
+            status=self._status(key, sig, signed, armored),
+            fingerprint=key.fingerprint,
+            signed_at=sig.created,
+            key_expires_at=key.expires_at,
+            algorithm=algorithm.replace("PublicKeyAlgorithm.", "").replace("HashAlgorithm.", ""),
+        )
 
+    def _status(self, key: PublicKey, sig: pysequoia.Sig, signed: bytes, armored: bytes) -> SignatureStatus:
         try:
             valid = pysequoia.verify(signed, store=lambda _: [key.cert], signature=sig).valid_sigs
         except Exception:  # noqa: BLE001 - pysequoia says "no valid signatures" and no more
-            return report(self._explain(signed, armored, key.fingerprint))
-        one = len(valid) == 1 and valid[0].certificate.upper() == key.fingerprint
-        if one and key.revoked:
-            return report(SignatureStatus.KEY_REVOKED)
-        return report(SignatureStatus.GOOD if one else SignatureStatus.BAD)
+            return self._refused(key, sig, self._explain(signed, armored, key.fingerprint))
+        if len(valid) != 1 or valid[0].certificate.upper() != key.fingerprint:
+            return SignatureStatus.BAD
+        if key.revoked:
+            return SignatureStatus.KEY_REVOKED
+        second = self._explain(signed, armored, key.fingerprint) if self._both else SignatureStatus.GOOD
+        agreed = {SignatureStatus.GOOD, SignatureStatus.KEY_EXPIRED, SignatureStatus.KEY_REVOKED}
+        return second if second in agreed else SignatureStatus.DISPUTED
+
+    def _refused(self, key: PublicKey, sig: pysequoia.Sig, second: SignatureStatus) -> SignatureStatus:
+        """Sequoia refused what GnuPG may take: by its policy on algorithms, or because one of the two is wrong."""
+        if second is not SignatureStatus.GOOD:
+            return second
+        by_weak = {(sig.issuer_fingerprint or "").upper(), (sig.issuer_key_id or "").upper()} & key.weak_ids
+        weak = by_weak or any(name in str(sig.hash_algorithm) for name in _WEAK_HASHES)
+        return SignatureStatus.DISPUTED if self._both and not weak else SignatureStatus.WEAK
+
+
+def _decrypted(octets: bytes) -> Decrypted | None:
+    """Read a literal message, perhaps with one signature around it, and nothing else (RFC 9580 section 10.3)."""
+    tags = pysequoia.packet.Tag
+    packets = [p for p in pysequoia.packet.PacketPile.from_bytes(octets) if p.tag != tags.CompressedData]
+    kinds = [packet.tag for packet in packets]
+    if kinds == [tags.Literal]:
+        return Decrypted(content=bytes(packets[0].literal_data or b""))
+    if kinds != [tags.OnePassSig, tags.Literal, tags.Signature]:
+        return None
+    signature = pysequoia.armor(bytes(packets[2]), pysequoia.ArmorKind.Signature)
+    armored = signature.encode() if isinstance(signature, str) else bytes(signature)
+    return Decrypted(content=bytes(packets[1].literal_data or b""), signature=armored)
 
 
 def load_signer(secret_key: bytes, passphrase: str) -> pysequoia.PySigner:

@@ -7,7 +7,6 @@ exception's text; what is missing is added here (MAIL.md section 8). Verificatio
 import asyncio
 import re
 import ssl
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,8 +17,9 @@ from aiosmtpd.smtp import SMTP, Session
 from aiosmtpd.smtp import Envelope as SmtpEnvelope
 
 from ecertmail.core.address import ADDR_SPEC, normal
+from ecertmail.core.door import Door, Limits
 from ecertmail.errors import TemporaryError
-from ecertmail.model import Envelope
+from ecertmail.message import Envelope
 from ecertmail.ports import EventLog
 
 _PATH = re.compile(rf"\s*<(?P<address>{ADDR_SPEC.pattern})>\s*(?P<rest>.*)", re.DOTALL)
@@ -28,49 +28,20 @@ _NULL = "<>"  # aiosmtpd takes an empty string for "no MAIL yet"
 Accept = Callable[[Envelope, bytes], Awaitable[str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one peer may use; sizes in octets, times in seconds."""
-
-    message_size: int
-    recipients: int
-    connections: int
-    connections_per_address: int
-    commands: int
-    idle_timeout: float
-    slowest_rate: int
-    rate_window: float = 15.0
-
-
-class Door:
-    """Counts connections, in all and by peer address."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._open: Counter[str] = Counter()
-
-    def enter(self, peer: str) -> bool:
-        """Admit one more connection from this address, if there is room."""
-        full = self._open.total() >= self._limits.connections
-        if full or self._open[peer] >= self._limits.connections_per_address:
-            return False
-        self._open[peer] += 1
-        return True
-
-    def leave(self, peer: str) -> None:
-        """Forget a connection that was admitted."""
-        self._open[peer] -= 1
-        if self._open[peer] <= 0:
-            del self._open[peer]
-
-
 class Handler:
     """Answers MAIL, RCPT and DATA."""
 
     def __init__(
-        self, mailboxes: frozenset[str], limits: Limits, accept: Accept, clock: Callable[[], datetime], log: EventLog
+        self,
+        mailboxes: frozenset[str],
+        limits: Limits,
+        door: Door,
+        accept: Accept,
+        clock: Callable[[], datetime],
+        log: EventLog,
     ) -> None:
         self._mailboxes = mailboxes
+        self._door = door
         self._limits = limits
         self._accept = accept
         self._clock = clock
@@ -84,9 +55,12 @@ class Handler:
         return [line for line in responses if not line.startswith("250-AUTH")]
 
     async def handle_MAIL(  # noqa: N802
-        self, _server: SMTP, _session: Session, envelope: SmtpEnvelope, address: str | None, options: list[str]
+        self, _server: SMTP, session: Session, envelope: SmtpEnvelope, address: str | None, options: list[str]
     ) -> str:
-        """Take the null return path or a plain address."""
+        """Take the null return path or a plain address, and not too many a minute."""
+        if not self._door.admit_message(_peer(session), self._clock()):
+            self._log.warning("smtp.too-many-messages", peer=_peer(session))
+            return "450 4.7.1 Too many messages a minute"
         sender = _NULL if address in {None, "", _NULL} else normal(str(address))
         if sender is None:
             return "553 5.1.7 This sender address is not a plain address"

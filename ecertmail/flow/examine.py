@@ -1,17 +1,20 @@
 """One message's facts, from octets, keys and schemas alone: what can be computed without the ledger.
 
-Nothing is decided here and nothing is written, so this can move into a worker process as it is.
+Nothing is decided here and nothing is written; the daemon does it in worker processes.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 
-from ecertmail.core import batch, mime
+from ecertmail.core import batch, key_offer, mime
 from ecertmail.core.batch import Schema
-from ecertmail.findings import Finding
-from ecertmail.model import Batch, Envelope, Examination, Partner, SignatureStatus
+from ecertmail.findings import Finding, FindingCode
+from ecertmail.message import Envelope, KeyOffer, SignatureStatus, SignedMessage
+from ecertmail.model import Batch, Examination
+from ecertmail.parties import Partner
 from ecertmail.ports import OpenPgp
 
 
@@ -23,16 +26,20 @@ class Examiner:
     partners: Mapping[str, Partner]
     schemas: Mapping[str, Schema]
 
+    def begin(self, envelope: Envelope, octets: bytes) -> Callable[[], Examination]:
+        """Examine here, and not before somebody asks for the facts."""
+        return partial(self.examine, envelope, octets)
+
     def examine(self, envelope: Envelope, octets: bytes) -> Examination:
         """Collect the facts about one message; `partners` is keyed by primary fingerprint."""
         whole = sha256(octets).hexdigest()
-        message = mime.read_signed(octets)
+        message = self._read(octets)
         if isinstance(message, Finding):
             return Examination(envelope=envelope, octets_sha256=whole, findings=(message,))
         signed = message.signed_octets
         check = self.openpgp.check(signed, message.signature)
         partner = self.partners.get(check.fingerprint)
-        is_receipt = mime.media_type(signed) == "multipart/report"
+        is_receipt = message.content_type == "multipart/report"
         trusted = check.status is SignatureStatus.GOOD and partner is not None
         content = self._content(signed, partner) if trusted and partner and not is_receipt else None
         return Examination(
@@ -43,11 +50,29 @@ class Examiner:
             partner=partner,
             batch=content if isinstance(content, Batch) else None,
             is_receipt=is_receipt,
+            offer=content if isinstance(content, KeyOffer) else None,
             findings=(content,) if isinstance(content, Finding) else (),
             mic=base64.b64encode(sha256(signed).digest()).decode(),
         )
 
-    def _content(self, signed: bytes, partner: Partner) -> Batch | Finding:
-        """Read certificates; only ever from octets that a partner's key has signed."""
+    def _read(self, octets: bytes) -> SignedMessage | Finding:
+        """Find the signed message in a mail, decrypting it first if need be; one layer of encryption, not more."""
+        mail = mime.read(octets)
+        if not isinstance(mail, mime.Encrypted):
+            return mail
+        opened = self.openpgp.decrypt(mail.ciphertext)
+        if opened is None:
+            return Finding(code=FindingCode.NOT_DECRYPTABLE)
+        return mime.read_decrypted(mail, opened.content, opened.signature)
+
+    def _content(self, signed: bytes, partner: Partner) -> Batch | Finding | KeyOffer:
+        """Read certificates, or else the offer of a new key; only ever from what a partner's key has signed."""
         leaves = mime.attachments(signed)
-        return leaves if isinstance(leaves, Finding) else batch.read(leaves, partner.profiles, self.schemas)
+        if isinstance(leaves, Finding):
+            return leaves
+        offer = key_offer.read(leaves)
+        if offer is None or any(map(batch.is_xml, leaves)):
+            return batch.read(leaves, partner.profiles, self.schemas)
+        if self.openpgp.fingerprint(offer.public_key) != offer.fingerprint:
+            return Finding(code=FindingCode.KEY_UNREADABLE, detail=offer.fingerprint)
+        return offer

@@ -6,7 +6,7 @@ A commit to disk is what costs time, so while one is under way the next arrivals
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from ecertmail.model import Envelope
+from ecertmail.message import Envelope
 from ecertmail.ports import EventLog, Spool
 
 _Arrival = tuple[str, Envelope, bytes]

@@ -8,24 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ecertmail.core import receipt, record
+from ecertmail.core import record
 from ecertmail.core.judge import judge
 from ecertmail.errors import EcertmailError
-from ecertmail.flow.examine import Examiner
-from ecertmail.model import (
-    Authority,
-    Certificate,
-    Earlier,
-    Examination,
-    Known,
-    Outcome,
-    Result,
-    ResultCode,
-    Spooled,
-    SpoolEnd,
-    Verdict,
-)
-from ecertmail.ports import EventLog, Ledger, Spool, Transaction
+from ecertmail.flow.reply import Replier
+from ecertmail.message import Spooled, SpoolEnd
+from ecertmail.model import Certificate, Earlier, Examination, Known, Outcome, Result, ResultCode, Verdict
+from ecertmail.ports import EventLog, Examining, Ledger, OpenPgp, Spool, Transaction
 
 _IN_LEDGER = {ResultCode.RECORDED: "certificate", ResultCode.CONFLICT: "conflict"}
 
@@ -34,22 +23,22 @@ _IN_LEDGER = {ResultCode.RECORDED: "certificate", ResultCode.CONFLICT: "conflict
 class Processor:
     """Decides spooled messages, one after the other."""
 
-    authority: Authority
     spool: Spool
     ledger: Ledger
-    new_message_id: Callable[[], str]
+    replier: Replier
     log: EventLog
 
-    def process_all(self, claimed: Sequence[Spooled], examiner: Examiner, clock: Callable[[], datetime]) -> None:
+    def process_all(self, claimed: Sequence[Spooled], examiner: Examining, clock: Callable[[], datetime]) -> None:
         """Decide claimed messages, each in a commit of its own, and take them out of the spool together.
 
         Raises:
             EcertmailError: the trouble is ours (a store, a key); what is undecided was given back to the spool.
         """
         ends: list[SpoolEnd] = []
-        for place, spooled in enumerate(claimed):
+        begun = [examiner.begin(spooled.envelope, spooled.octets) for spooled in claimed]
+        for place, (spooled, facts) in enumerate(zip(claimed, begun, strict=True)):
             try:
-                ends.append(self.process(spooled, examiner, clock()))
+                ends.append(self.process(spooled, facts, examiner.openpgp, clock()))
             except EcertmailError:
                 self.spool.finish(ends, clock())
                 self.spool.unclaim(later.id for later in claimed[place:])
@@ -60,11 +49,11 @@ class Processor:
         # A crash here leaves rows in the ledger and in the spool; the next run finds the messages decided.
         self.spool.finish(ends, clock())
 
-    def process(self, spooled: Spooled, examiner: Examiner, now: datetime) -> SpoolEnd:
+    def process(self, spooled: Spooled, facts: Callable[[], Examination], openpgp: OpenPgp, now: datetime) -> SpoolEnd:
         """Decide one message and commit what follows; the spool still holds it."""
-        examination = examiner.examine(spooled.envelope, spooled.octets)
+        examination = facts()
         with self.ledger.transaction() as tx:
-            outcome, verdict = self._decide(tx, spooled.id, examination, examiner, now)
+            outcome, verdict = self._decide(tx, spooled.id, examination, openpgp, now)
         self._tell(spooled.id, examination, outcome, verdict)
         if outcome is not Outcome.QUARANTINED:
             return SpoolEnd(id=spooled.id)
@@ -72,20 +61,20 @@ class Processor:
         return SpoolEnd(id=spooled.id, reason=reason.code.code, detail=reason.detail)
 
     def _decide(
-        self, tx: Transaction, spool_id: str, examination: Examination, examiner: Examiner, now: datetime
+        self, tx: Transaction, spool_id: str, examination: Examination, openpgp: OpenPgp, now: datetime
     ) -> tuple[Outcome, Verdict]:
         if tx.decided(spool_id):
             return Outcome.REPEATED, Verdict(outcome=Outcome.REPEATED)
-        verdict = judge(examination, _known(tx, examination), now)
+        verdict = judge(examination, _known(tx, examination), self.replier.policy, now)
         if verdict.outcome is Outcome.QUARANTINED:
             return verdict.outcome, verdict
         fingerprint = examination.signature.fingerprint if examination.signature else ""
         earlier = tx.earlier(fingerprint, examination.mic)
         if earlier is not None and not _better_now(earlier, verdict):
             if earlier.mail is not None:
-                tx.stage_again(earlier.mail, now)
+                self.replier.send(tx, earlier.mail, spool_id, examination, now)
             return Outcome.REPEATED, verdict
-        self._record(tx, spool_id, examination, verdict, examiner, now)
+        self._record(tx, spool_id, examination, verdict, openpgp, now)
         return verdict.outcome, verdict
 
     def _record(
@@ -94,21 +83,21 @@ class Processor:
         spool_id: str,
         examination: Examination,
         verdict: Verdict,
-        examiner: Examiner,
+        openpgp: OpenPgp,
         now: datetime,
     ) -> None:
         kind = "receipt" if examination.is_receipt else "message"
         entry = tx.append([(kind, record.canonical(record.of_message(spool_id, examination, verdict, now)))])[0]
         partner = examination.partner
         assert partner is not None  # noqa: S101 - judge quarantines strangers
+        if examination.offer is not None:
+            tx.put_offer(entry, partner.id, examination.offer)
         results = _record_results(tx, partner.id, verdict.results, entry, now)
         mail = None
         if verdict.outcome is not Outcome.RECEIPT:
-            draft = receipt.draft(
-                self.authority, examination, replace(verdict, results=results), entry, now, self.new_message_id()
-            )
-            octets = draft.signed(examiner.openpgp.sign(draft.part))
-            mail = tx.stage("receipt", partner.receipt_address, "", draft.message_id, octets, now)
+            told = replace(verdict, results=results)
+            mail = self.replier.write(tx, examination, told, entry, openpgp, now)
+            self.replier.send(tx, mail, spool_id, examination, now)
         facts = {
             "partner": partner.id,
             "fingerprint": examination.signature.fingerprint if examination.signature else "",

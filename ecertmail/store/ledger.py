@@ -14,6 +14,7 @@ from sqlite3 import Cursor
 from sqlite_utils import Database, Migrations
 
 from ecertmail.core.merkle import leaf_hash
+from ecertmail.message import KeyOffer
 from ecertmail.model import Certificate, CertificateStatus, Earlier, Known, Outcome
 from ecertmail.store import database
 from ecertmail.store.database import iso
@@ -70,6 +71,18 @@ def m001_ledger(db: Database) -> None:
     triggers += [_NO_REPLACE.format(table=table, key=key) for table, key in (("entry", "idx"), ("version", "entry"))]
     for statement in [*filter(str.strip, _SCHEMA.split(";\n")), *triggers]:
         db.execute(statement)
+
+
+@migrations()
+def m002_trust(db: Database) -> None:
+    """Indexes for what is asked before each reply, the keys that partners offered, and what the operator was told."""
+    db.table("delivery").create_index(["recipient", "created_at"])
+    db.table("delivery").create_index(["mail"])
+    db.table("key_offer").create(
+        {"entry": int, "partner": str, "fingerprint": str, "public_key": bytes}, pk="entry", strict=True,
+        not_null={"partner", "fingerprint", "public_key"}, foreign_keys=[("entry", "entry", "idx")],
+    )  # fmt: skip
+    db.table("told").create({"what": str, "at": str}, pk="what", not_null={"at"}, strict=True)
 
 
 class SqliteLedger:
@@ -179,6 +192,12 @@ class LedgerTransaction:
             "INSERT OR IGNORE INTO awaited VALUES (?,?,?)", [(old, issuer, new) for old, new in awaited]
         )
 
+    def put_offer(self, entry: int, partner: str, offer: KeyOffer) -> None:
+        """Store a key that a partner offered, for the operator to confirm or to leave."""
+        self._cursor.execute(
+            "INSERT INTO key_offer VALUES (?,?,?,?)", (entry, partner, offer.fingerprint, offer.public_key)
+        )
+
     def put_message(self, spool_id: str, entry: int, facts: Mapping[str, str | int | None]) -> None:
         """Store that a spooled message was decided; `facts` are partner, fingerprint, mic, outcome and mail."""
         self._cursor.execute(
@@ -186,27 +205,25 @@ class LedgerTransaction:
             {"spool_id": spool_id, "entry": entry, **facts},
         )
 
-    def stage(self, kind: str, recipient: str, reverse_path: str, message_id: str, octets: bytes, now: datetime) -> int:
-        """Store a mail and a first delivery of it; return the mail's id."""
+    def put_mail(self, message_id: str, octets: bytes) -> int:
+        """Store an outgoing mail and return its id; nobody is sent it yet."""
         self._cursor.execute("INSERT INTO mail(message_id, octets) VALUES (?,?)", (message_id, octets))
-        mail = int(self._cursor.lastrowid or 0)
-        at = iso(now)
-        self._cursor.execute(
-            "INSERT INTO delivery(mail,kind,recipient,reverse_path,state,attempts,created_at,next_at,reply)"
-            " VALUES (?,?,?,?,'due',0,?,?,'')",
-            (mail, kind, recipient, reverse_path, at, at),
-        )
-        return mail
+        return int(self._cursor.lastrowid or 0)
 
-    def stage_again(self, mail: int, now: datetime) -> None:
-        """Add another delivery of a stored mail, unless one is waiting: same octets, Message-ID and address."""
+    def stage(self, mail: int, kind: str, recipient: str, reverse_path: str, now: datetime) -> None:
+        """Add a delivery of a stored mail, unless one of it waits already: same octets, same Message-ID."""
         at = iso(now)
         self._cursor.execute(
             "INSERT INTO delivery(mail,kind,recipient,reverse_path,state,attempts,created_at,next_at,reply)"
-            " SELECT mail,kind,recipient,reverse_path,'due',0,?,?,'' FROM delivery WHERE mail=? AND NOT EXISTS"
-            " (SELECT 1 FROM delivery WHERE mail=? AND state IN ('due','deferred','sending')) ORDER BY id LIMIT 1",
-            (at, at, mail, mail),
+            " SELECT ?,?,?,?,'due',0,?,?,'' WHERE NOT EXISTS"
+            " (SELECT 1 FROM delivery WHERE mail=? AND state IN ('due','deferred','sending'))",
+            (mail, kind, recipient, reverse_path, at, at, mail),
         )
+
+    def replies_since(self, recipient: str, since: datetime) -> int:
+        """Count the deliveries that were staged for this address since then."""
+        row = self._one("SELECT count(*) FROM delivery WHERE recipient=? AND created_at>=?", recipient, iso(since))
+        return int(str(row[0])) if row else 0
 
     def _one(self, statement: str, *values: str) -> tuple[object, ...] | None:
         row = self._cursor.execute(statement, values).fetchone()

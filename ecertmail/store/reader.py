@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ecertmail.core.merkle import root_hash
@@ -36,6 +36,18 @@ class Found:
     importing: str
     title: str
     versions: tuple[Version, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """A key that a partner offered in a mail signed with the key `signed_by`."""
+
+    partner: str
+    fingerprint: str
+    signed_by: str
+    at: str
+    entry: int
+    public_key: bytes = field(repr=False)
 
 
 _FIELDS = ("issuer", "number", "status", "type", "profile", "issued_at", "exporting", "importing", "title")
@@ -106,6 +118,17 @@ class LedgerReader:
         ).fetchone()
         return None if row is None else tuple(row)
 
+    def offers(self) -> list[Offered]:
+        """Return every key that a partner offered, oldest first."""
+        rows = self._db.execute(
+            "SELECT o.partner, o.fingerprint, o.public_key, o.entry, e.record FROM key_offer o"
+            " JOIN entry e ON e.idx=o.entry ORDER BY o.entry"
+        )
+        return [
+            Offered(partner=partner, fingerprint=fingerprint, public_key=key, entry=entry, **_statement(record))
+            for partner, fingerprint, key, entry, record in rows
+        ]
+
     def orphans(self) -> list[int]:
         """Return the entries of versions that the log has no entry for."""
         rows = self._db.execute("SELECT v.entry FROM version v LEFT JOIN entry e ON e.idx=v.entry WHERE e.idx IS NULL")
@@ -133,3 +156,8 @@ class LedgerReader:
         for entry, kind, status, sha256, replaced_by, record in rows:
             at = str(json.loads(record)["at"])
             yield Version(entry=entry, kind=kind, status=status, sha256=sha256, replaced_by=replaced_by, at=at)
+
+
+def _statement(record: bytes) -> dict[str, str]:
+    facts = json.loads(record)
+    return {"signed_by": str(facts["key"]), "at": str(facts["at"])}

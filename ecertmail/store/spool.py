@@ -19,7 +19,7 @@ from typing import Any
 from sqlite_utils import Database, Migrations
 
 from ecertmail.errors import NotFoundError
-from ecertmail.model import Envelope, Spooled, SpoolEnd
+from ecertmail.message import Envelope, Spooled, SpoolEnd
 from ecertmail.store import database
 from ecertmail.store.database import iso
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ecertmail.core.judge import judge
 from ecertmail.findings import Finding, FindingCode, Severity
+from ecertmail.message import SignatureStatus
 from ecertmail.model import (
     Batch,
     Certificate,
@@ -19,10 +20,18 @@ from ecertmail.model import (
     Outcome,
     Result,
     ResultCode,
-    SignatureStatus,
     Verdict,
 )
-from tests.builders import AU_ADDRESS, NOW, certificate, examination, new_zealand, signature_check, signed_message
+from tests.builders import (
+    AU_ADDRESS,
+    NOW,
+    POLICY,
+    certificate,
+    examination,
+    new_zealand,
+    signature_check,
+    signed_message,
+)
 
 ISSUED, APPROVED, PENDING = CertificateStatus.ISSUED, CertificateStatus.APPROVED, CertificateStatus.PENDING
 WITHDRAWN, REPLACED, CANCELLED = CertificateStatus.WITHDRAWN, CertificateStatus.REPLACED, CertificateStatus.CANCELLED
@@ -58,6 +67,7 @@ SILENT = {
     SignatureStatus.UNKNOWN_KEY: FindingCode.SIGNATURE_UNKNOWN_KEY,
     SignatureStatus.MULTIPLE: FindingCode.SIGNATURE_MULTIPLE,
     SignatureStatus.UNREADABLE: FindingCode.SIGNATURE_UNREADABLE,
+    SignatureStatus.DISPUTED: FindingCode.SIGNATURE_DISPUTED,
 }
 ANSWERED = {
     SignatureStatus.WEAK: FindingCode.SIGNATURE_WEAK,
@@ -74,7 +84,7 @@ def test_every_signature_status_is_judged() -> None:
 def test_a_signature_that_proves_nobody_is_quarantined_without_an_answer(
     status: SignatureStatus, code: FindingCode
 ) -> None:
-    verdict = judge(batch_of(certificate(), signature=signature_check(status)), {}, NOW)
+    verdict = judge(batch_of(certificate(), signature=signature_check(status)), {}, POLICY, NOW)
     assert (verdict.outcome, codes(verdict.findings), verdict.results) == (Outcome.QUARANTINED, [code], ())
 
 
@@ -82,13 +92,13 @@ def test_a_signature_that_proves_nobody_is_quarantined_without_an_answer(
 def test_a_partners_signature_that_may_not_be_relied_on_is_refused_with_an_answer(
     status: SignatureStatus, code: FindingCode
 ) -> None:
-    verdict = judge(batch_of(certificate(), signature=signature_check(status)), {}, NOW)
+    verdict = judge(batch_of(certificate(), signature=signature_check(status)), {}, POLICY, NOW)
     assert (verdict.outcome, codes(verdict.findings), verdict.results) == (Outcome.REFUSED, [code], ())
 
 
 @pytest.mark.parametrize("status", SignatureStatus)
 def test_a_key_of_no_partner_is_never_answered(status: SignatureStatus) -> None:
-    verdict = judge(batch_of(certificate(), partner=None, signature=signature_check(status)), {}, NOW)
+    verdict = judge(batch_of(certificate(), partner=None, signature=signature_check(status)), {}, POLICY, NOW)
     assert (verdict.outcome, verdict.results) == (Outcome.QUARANTINED, ())
     assert verdict.findings
 
@@ -101,14 +111,14 @@ def test_a_partners_key_under_another_address_is_quarantined(
     status: SignatureStatus, sender: str | None, code: FindingCode
 ) -> None:
     message = signed_message(from_address=sender)
-    verdict = judge(batch_of(certificate(), message=message, signature=signature_check(status)), {}, NOW)
+    verdict = judge(batch_of(certificate(), message=message, signature=signature_check(status)), {}, POLICY, NOW)
     assert verdict.outcome is Outcome.QUARANTINED
     assert codes(verdict.findings) == [SILENT.get(status, code)]
 
 
 def test_an_unsigned_mail_is_quarantined_with_its_reason() -> None:
     finding = Finding(code=FindingCode.NOT_SIGNED)
-    verdict = judge(examination(message=None, signature=None, partner=None, findings=(finding,)), {}, NOW)
+    verdict = judge(examination(message=None, signature=None, partner=None, findings=(finding,)), {}, POLICY, NOW)
     assert verdict == Verdict(outcome=Outcome.QUARANTINED, findings=(finding,))
 
 
@@ -127,23 +137,25 @@ def test_a_good_signature_at_a_wrong_time_is_refused_with_an_answer(
     facts: dict[str, object], expected: list[FindingCode]
 ) -> None:
     signature = signature_check(SignatureStatus.GOOD, **facts)
-    verdict = judge(batch_of(certificate(), signature=signature), {}, NOW)
+    verdict = judge(batch_of(certificate(), signature=signature), {}, POLICY, NOW)
     assert (verdict.outcome, codes(verdict.findings), verdict.results) == (Outcome.REFUSED, expected, ())
 
 
 def test_a_partners_mail_without_certificates_is_refused_with_its_reason() -> None:
     finding = Finding(code=FindingCode.NO_BATCH)
-    assert judge(examination(findings=(finding,)), {}, NOW) == Verdict(outcome=Outcome.REFUSED, findings=(finding,))
+    assert judge(examination(findings=(finding,)), {}, POLICY, NOW) == Verdict(
+        outcome=Outcome.REFUSED, findings=(finding,)
+    )
 
 
 def test_a_partners_receipt_is_taken_and_not_answered() -> None:
-    assert judge(examination(is_receipt=True), {}, NOW) == Verdict(outcome=Outcome.RECEIPT)
+    assert judge(examination(is_receipt=True), {}, POLICY, NOW) == Verdict(outcome=Outcome.RECEIPT)
 
 
 @pytest.mark.parametrize("status", ANSWERED)
 def test_a_receipt_is_never_answered_not_even_with_a_refusal(status: SignatureStatus) -> None:
     """MAIL.md section 4: a receipt never answers a receipt; two nodes with old keys would write for ever."""
-    verdict = judge(examination(is_receipt=True, signature=signature_check(status)), {}, NOW)
+    verdict = judge(examination(is_receipt=True, signature=signature_check(status)), {}, POLICY, NOW)
     assert verdict.outcome not in {Outcome.REFUSED, Outcome.ACCEPTED, Outcome.PARTIAL}
 
 
@@ -265,7 +277,7 @@ LIFE: dict[str, tuple[Certificate, dict[str, Known], ResultCode, list[FindingCod
 def test_the_life_of_a_certificate(
     sent: Certificate, before: dict[str, Known], code: ResultCode, findings: list[FindingCode]
 ) -> None:
-    verdict = judge(batch_of(sent), before, NOW)
+    verdict = judge(batch_of(sent), before, POLICY, NOW)
     result = one(verdict)
     assert (result.code, codes(result.findings)) == (code, findings)
     good = code in {ResultCode.RECORDED, ResultCode.DUPLICATE}
@@ -280,68 +292,68 @@ def test_nothing_recorded_is_ever_recorded_again_or_comes_back_from_a_withdrawal
 ) -> None:
     old = replace(SENT, status=before)
     new = replace(SENT if same else OTHER, status=sent)
-    result = one(judge(batch_of(new), {"NZ-1": known(before, old)}, NOW))
+    result = one(judge(batch_of(new), {"NZ-1": known(before, old)}, POLICY, NOW))
     assert (result.code is ResultCode.DUPLICATE) is (before is sent and same)
     assert (result.code is ResultCode.CONFLICT) is (before is sent and not same)
     assert result.code is not ResultCode.RECORDED or before not in {WITHDRAWN, CANCELLED}
 
 
 def test_a_replacement_names_what_becomes_replaced() -> None:
-    result = one(judge(batch_of(SUCCESSOR), {"NZ-0": known(ISSUED, OLD)}, NOW))
+    result = one(judge(batch_of(SUCCESSOR), {"NZ-0": known(ISSUED, OLD)}, POLICY, NOW))
     assert result.replaced == ("NZ-0",)
     assert result.findings[0].detail == "NZ-0"
 
 
 def test_what_is_named_twice_is_replaced_once() -> None:
     sent = certificate("NZ-1", replaces=("NZ-0", "NZ-0"))
-    assert one(judge(batch_of(sent), {"NZ-0": known(ISSUED, OLD)}, NOW)).replaced == ("NZ-0",)
+    assert one(judge(batch_of(sent), {"NZ-0": known(ISSUED, OLD)}, POLICY, NOW)).replaced == ("NZ-0",)
 
 
 @pytest.mark.parametrize("status", [PENDING, WITHDRAWN, APPROVED, DRAFT])
 def test_only_an_issued_certificate_replaces(status: CertificateStatus) -> None:
-    result = one(judge(batch_of(replace(SUCCESSOR, status=status)), {"NZ-0": known(ISSUED, OLD)}, NOW))
+    result = one(judge(batch_of(replace(SUCCESSOR, status=status)), {"NZ-0": known(ISSUED, OLD)}, POLICY, NOW))
     assert (result.replaced, result.findings) == ((), ())
 
 
 @pytest.mark.parametrize("status", [WITHDRAWN, CANCELLED, REJECTED, REPLACED])
 def test_what_has_ended_is_not_replaced(status: CertificateStatus) -> None:
     before = {"NZ-0": known(status, OLD)}
-    assert one(judge(batch_of(SUCCESSOR), before, NOW)).replaced == ()
+    assert one(judge(batch_of(SUCCESSOR), before, POLICY, NOW)).replaced == ()
 
 
 def test_a_refused_certificate_replaces_nothing() -> None:
     sent = replace(SUCCESSOR, exporting_country="AU")
-    assert one(judge(batch_of(sent), {"NZ-0": known(ISSUED, OLD)}, NOW)).replaced == ()
+    assert one(judge(batch_of(sent), {"NZ-0": known(ISSUED, OLD)}, POLICY, NOW)).replaced == ()
 
 
 def test_no_certificate_replaces_itself() -> None:
     sent = certificate("NZ-1", replaces=("NZ-1",))
     for before in ({}, {"NZ-1": known(PENDING, replace(sent, status=PENDING))}):
-        assert one(judge(batch_of(sent), before, NOW)).replaced == ()
+        assert one(judge(batch_of(sent), before, POLICY, NOW)).replaced == ()
 
 
 # What becomes of a batch
 
 
 def test_a_certificate_and_its_replacement_in_one_message_are_both_recorded() -> None:
-    verdict = judge(batch_of(OLD, SUCCESSOR), {}, NOW)
+    verdict = judge(batch_of(OLD, SUCCESSOR), {}, POLICY, NOW)
     assert [result.code for result in verdict.results] == [ResultCode.RECORDED, ResultCode.RECORDED]
     assert [result.replaced for result in verdict.results] == [(), ("NZ-0",)]
 
 
 def test_of_two_replacements_in_one_message_the_first_counts() -> None:
     second = certificate("NZ-2", replaces=("NZ-0",))
-    verdict = judge(batch_of(SUCCESSOR, second), {"NZ-0": known(ISSUED, OLD)}, NOW)
+    verdict = judge(batch_of(SUCCESSOR, second), {"NZ-0": known(ISSUED, OLD)}, POLICY, NOW)
     assert [result.replaced for result in verdict.results] == [("NZ-0",), ()]
 
 
 def test_what_one_message_replaces_it_may_withdraw_afterwards() -> None:
-    verdict = judge(batch_of(SUCCESSOR, replace(OLD, status=WITHDRAWN)), {"NZ-0": known(ISSUED, OLD)}, NOW)
+    verdict = judge(batch_of(SUCCESSOR, replace(OLD, status=WITHDRAWN)), {"NZ-0": known(ISSUED, OLD)}, POLICY, NOW)
     assert [result.code for result in verdict.results] == [ResultCode.RECORDED, ResultCode.RECORDED]
 
 
 def test_what_one_message_withdraws_it_cannot_replace_afterwards() -> None:
-    verdict = judge(batch_of(replace(OLD, status=WITHDRAWN), SUCCESSOR), {"NZ-0": known(ISSUED, OLD)}, NOW)
+    verdict = judge(batch_of(replace(OLD, status=WITHDRAWN), SUCCESSOR), {"NZ-0": known(ISSUED, OLD)}, POLICY, NOW)
     assert [result.replaced for result in verdict.results] == [(), ()]
 
 
@@ -349,7 +361,7 @@ def test_what_one_message_withdraws_it_cannot_replace_afterwards() -> None:
     "second", [SENT, OTHER, replace(SENT, status=WITHDRAWN), unreadable("NZ-1")], ids=["same", "other", "status", "bad"]
 )
 def test_a_number_that_stands_twice_is_refused_twice(second: Certificate | Item) -> None:
-    verdict = judge(batch_of(SENT, certificate("NZ-2"), second), {}, NOW)
+    verdict = judge(batch_of(SENT, certificate("NZ-2"), second), {}, POLICY, NOW)
     assert [result.code for result in verdict.results] == [
         ResultCode.REFUSED,
         ResultCode.RECORDED,
@@ -360,7 +372,7 @@ def test_a_number_that_stands_twice_is_refused_twice(second: Certificate | Item)
 
 
 def test_two_unreadable_certificates_without_a_number_are_not_the_same_one() -> None:
-    verdict = judge(batch_of(unreadable(), unreadable()), {}, NOW)
+    verdict = judge(batch_of(unreadable(), unreadable()), {}, POLICY, NOW)
     assert [codes(result.findings) for result in verdict.results] == [[FindingCode.SCHEMA_INVALID]] * 2
 
 
@@ -385,23 +397,23 @@ OUTCOMES = {
 def test_a_message_is_accepted_in_full_in_part_or_refused(
     items: tuple[Certificate | Item, ...], outcome: Outcome
 ) -> None:
-    verdict = judge(batch_of(*items), BEFORE, NOW)
+    verdict = judge(batch_of(*items), BEFORE, POLICY, NOW)
     assert (verdict.outcome, len(verdict.results)) == (outcome, len(items))
 
 
 def test_results_stand_in_the_order_of_the_message() -> None:
     numbers = [f"NZ-{number}" for number in (5, 3, 9, 1)]
-    verdict = judge(batch_of(*map(certificate, numbers)), {}, NOW)
+    verdict = judge(batch_of(*map(certificate, numbers)), {}, POLICY, NOW)
     assert [result.number for result in verdict.results] == numbers
 
 
 def test_judging_changes_nothing_it_was_given() -> None:
     before = {"NZ-0": known(ISSUED, OLD)}
-    judge(batch_of(SUCCESSOR), before, NOW)
+    judge(batch_of(SUCCESSOR), before, POLICY, NOW)
     assert before == {"NZ-0": known(ISSUED, OLD)}
 
 
 def test_another_partner_is_judged_by_its_own_countries() -> None:
     partner = new_zealand(issues_for=("CK",))
-    result = one(judge(batch_of(SENT, partner=partner), {}, NOW))
+    result = one(judge(batch_of(SENT, partner=partner), {}, POLICY, NOW))
     assert codes(result.findings) == [FindingCode.COUNTRY_NOT_ALLOWED]

@@ -8,8 +8,9 @@ import pytest
 from ecertmail.core import rules
 from ecertmail.core.states import CERTIFICATE
 from ecertmail.findings import Finding, FindingCode
-from ecertmail.model import CertificateStatus, Known, SignatureCheck, SignatureStatus
-from tests.builders import NOW, NZ_ADDRESS, certificate, new_zealand, signed_message
+from ecertmail.message import SignatureCheck, SignatureStatus
+from ecertmail.model import CertificateStatus, Known
+from tests.builders import NOW, NZ_ADDRESS, POLICY, certificate, new_zealand, signed_message
 
 SECOND = timedelta(seconds=1)
 
@@ -53,13 +54,17 @@ def test_a_key_without_an_end_is_valid() -> None:
     ("signed_at", "expected"),
     [
         (NOW - timedelta(days=1), None),
+        (NOW - timedelta(days=7), None),
+        (NOW - timedelta(days=7) - SECOND, FindingCode.SIGNATURE_STALE),
         (NOW + timedelta(minutes=10), None),
         (NOW + timedelta(minutes=10) + SECOND, FindingCode.SIGNATURE_FUTURE),
         (NOW + timedelta(days=365), FindingCode.SIGNATURE_FUTURE),
     ],
 )
-def test_a_clock_may_be_ten_minutes_fast(signed_at: datetime, expected: FindingCode | None) -> None:
-    assert code(rules.signed_in_the_past(check(signed_at=signed_at), NOW)) is expected
+def test_a_signature_is_at_most_seven_days_old_and_a_clock_at_most_ten_minutes_fast(
+    signed_at: datetime, expected: FindingCode | None
+) -> None:
+    assert code(rules.signed_lately(check(signed_at=signed_at), NOW, POLICY)) is expected
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,15 @@ from socket import create_server
 
 import pytest
 
+from ecertmail.core.door import Door, Limits
 from ecertmail.edge import smtp_in
-from ecertmail.edge.smtp_in import Door, Handler, Limits, Tls
+from ecertmail.edge.smtp_in import Handler, Tls
 from ecertmail.errors import StoreBusyError
-from ecertmail.model import Envelope
+from ecertmail.message import Envelope
 from tests.builders import CHINA, NOW
 
 LIMITS = Limits(
+    messages_per_minute=100,
     message_size=100_000,
     recipients=2,
     connections=4,
@@ -82,11 +84,12 @@ async def listening(
     store: Store, limits: Limits = LIMITS, log: Events | None = None
 ) -> AsyncIterator[Callable[[], Awaitable[Line]]]:
     events = log or Events()
-    handler = Handler(frozenset({CHINA.address}), limits, store.accept, lambda: NOW, events)
+    door = Door(limits)
+    handler = Handler(frozenset({CHINA.address}), limits, door, store.accept, lambda: NOW, events)
     sock = create_server(("127.0.0.1", 0))
     port = sock.getsockname()[1]
     opened: list[Line] = []
-    server = await smtp_in.listen(sock, "mx.customs.example", handler, limits, Door(limits), Tls(), events)
+    server = await smtp_in.listen(sock, "mx.customs.example", handler, limits, door, Tls(), events)
 
     async def connect() -> Line:
         opened.append(Line(*await asyncio.open_connection("127.0.0.1", port)))

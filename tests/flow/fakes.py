@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from ecertmail.delivery import Attempt, Attempted, Delivery, DeliveryState
 from ecertmail.errors import StoreBusyError
-from ecertmail.model import Envelope, Examination, SpoolEnd
+from ecertmail.message import Envelope, SpoolEnd
+from ecertmail.model import Examination
 from ecertmail.ports import Transaction
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
@@ -98,6 +100,9 @@ class BrittleExaminer:
     def __init__(self, real: Any, word: bytes) -> None:
         self._real, self._word = real, word
         self.openpgp = real.openpgp
+
+    def begin(self, envelope: Envelope, octets: bytes) -> Callable[[], Examination]:
+        return partial(self.examine, envelope, octets)
 
     def examine(self, envelope: Envelope, octets: bytes) -> Examination:
         if self._word in octets:

@@ -11,6 +11,7 @@ from ecertmail.errors import StoreBusyError
 from ecertmail.flow.deliver import Deliverer
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.reader import LedgerReader
+from tests.builders import staged
 from tests.flow.fakes import BrittleOutbox, Log, Smarthost, Trouble, at_once
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -30,7 +31,7 @@ class PostRoom:
     def stage(self, *names: str) -> None:
         with self.ledger.transaction() as tx:
             for name in names:
-                tx.stage("receipt", f"{name}@nz.example", "", f"<{name}@cn.example>", name.encode(), self.now)
+                staged(tx, f"{name}@nz.example", f"<{name}@cn.example>", name.encode(), self.now)
 
     async def deliver(self, sender: Smarthost, limit: int = 100) -> int:
         deliverer = Deliverer(

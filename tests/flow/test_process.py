@@ -20,7 +20,9 @@ from ecertmail.edge.openpgp import OpenPgpEngine
 from ecertmail.errors import KeyringError, StoreBusyError, TemporaryError
 from ecertmail.flow.examine import Examiner
 from ecertmail.flow.process import Processor
-from ecertmail.model import Partner, SignatureStatus, SignedMessage
+from ecertmail.flow.reply import Replier
+from ecertmail.message import SignatureStatus, SignedMessage
+from ecertmail.parties import Partner, PinnedKey
 from ecertmail.store.audit import faults
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
@@ -31,6 +33,8 @@ from tests.builders import (
     CHINA,
     NOW,
     NZ_ADDRESS,
+    POLICY,
+    australia,
     batch_mail,
     certificates_xml,
     envelope,
@@ -71,11 +75,16 @@ class Node:
 
     def run(self) -> None:
         """What the daemon does with what waits, until nothing waits."""
-        processor = Processor(
+        replier = Replier(
             authority=CHINA,
+            policy=POLICY,
+            new_message_id=lambda: f"<receipt-{next(self._ids)}@customs.example>",
+            log=self.log,
+        )
+        processor = Processor(
             spool=self.spool,
             ledger=TroubledLedger(self.ledger, self.before, self.after),
-            new_message_id=lambda: f"<receipt-{next(self._ids)}@customs.example>",
+            replier=replier,
             log=self.log,
         )
         while claimed := self.spool.claim(self.clock(), 100):
@@ -148,11 +157,11 @@ def node(tmp_path: Path) -> Iterator[Node]:
 
 def said(delivery: Delivery) -> Statement:
     """What a receipt says, after its signature was verified and its XML validated."""
-    message = mime.read_signed(delivery.octets)
+    message = mime.read(delivery.octets)
     assert isinstance(message, SignedMessage)
     partner = Partner(
-        id="cn", name="", country="CN", addresses=(CHINA.address,), fingerprints=(key_of(CHINA.address).fingerprint,),
-        issues_for=(), profiles=(),
+        id="cn", name="", country="CN", addresses=(CHINA.address,), issues_for=(), profiles=(),
+        keys=(PinnedKey(fingerprint=key_of(CHINA.address).fingerprint),),
     )  # fmt: skip
     check = examiner(partner).openpgp.check(message.signed_octets, message.signature)
     assert check.status is SignatureStatus.GOOD
@@ -184,7 +193,7 @@ def test_a_good_batch_is_recorded_and_answered(node: Node) -> None:
     assert results(statement) == [("NZ-1", "recorded"), ("NZ-2", "recorded"), ("NZ-3", "recorded")]
     assert [line.entry for line in statement.certificates] == ["1", "2", "3"]
     assert statement.entry == "0"
-    message = mime.read_signed(mail)
+    message = mime.read(mail)
     assert isinstance(message, SignedMessage)
     assert statement.mic == base64.b64encode(sha256(message.signed_octets).digest()).decode()
     assert node.log.events == [("info", "mail.accepted")]
@@ -353,7 +362,7 @@ def test_a_refused_mail_may_be_sent_again_after_the_cause_was_mended(node: Node)
 def test_the_same_octets_under_another_partners_signature_are_not_a_repetition(node: Node) -> None:
     document = certificates_xml("1", country="CK")
     node.examiner = examiner(new_zealand(issues_for=("CK",)), replace(new_zealand(), id="ck", addresses=(AU_ADDRESS,),
-                             fingerprints=(key_of(AU_ADDRESS).fingerprint,), issues_for=("CK",)))  # fmt: skip
+                             keys=australia().keys, issues_for=("CK",)))  # fmt: skip
     node.take(batch_mail(document), batch_mail(document, sender=AU_ADDRESS))
     assert node.log_kinds() == ["message", "certificate"] * 2
 

@@ -15,7 +15,7 @@ from ecertmail.model import Certificate, CertificateStatus, Earlier, Known, Outc
 from ecertmail.store.ledger import LedgerTransaction, SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.reader import LedgerReader
-from tests.builders import certificate
+from tests.builders import certificate, staged
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -92,7 +92,7 @@ def test_an_exception_leaves_nothing_of_a_transaction(ledger: SqliteLedger, read
     def record_and_fail() -> None:
         with ledger.transaction() as tx:
             put(tx, certificate("NZ-1"))
-            mail = tx.stage("receipt", "a@nz.example", "", "<1@cn>", b"octets", NOW)
+            mail = staged(tx, "a@nz.example", "<1@cn>", b"octets", NOW)
             tx.put_message("m1", 0, facts(mail=mail))
             raise RuntimeError("the receipt cannot be signed")
 
@@ -192,12 +192,12 @@ def test_what_is_replaced_is_known_as_replaced_and_keeps_its_content(
 
 def stage(ledger: SqliteLedger) -> int:
     with ledger.transaction() as tx:
-        return tx.stage("receipt", "a@nz.example", "", "<1@cn>", b"octets\r\n\x00", NOW)
+        return staged(tx, "a@nz.example", "<1@cn>", b"octets\r\n\x00", NOW)
 
 
 def stage_again(ledger: SqliteLedger, mail: int, at: datetime) -> None:
     with ledger.transaction() as tx:
-        tx.stage_again(mail, at)
+        tx.stage(mail, "receipt", "a@nz.example", "", at)
 
 
 def test_a_mail_that_was_sent_goes_again_with_the_same_octets_to_the_same_address(ledger: SqliteLedger) -> None:
@@ -225,9 +225,9 @@ def test_a_mail_that_still_waits_is_not_staged_a_second_time(ledger: SqliteLedge
 
 def test_a_message_id_is_used_once(ledger: SqliteLedger) -> None:
     with ledger.transaction() as tx:
-        tx.stage("receipt", "a@nz.example", "", "<1@cn>", b"1", NOW)
+        staged(tx, "a@nz.example", "<1@cn>", b"1", NOW)
     with pytest.raises(StoreError), ledger.transaction() as tx:
-        tx.stage("receipt", "a@nz.example", "", "<1@cn>", b"2", NOW)
+        staged(tx, "a@nz.example", "<1@cn>", b"2", NOW)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.REFUSED, Outcome.RECEIPT])

@@ -9,6 +9,7 @@ from ecertmail.delivery import Attempt, Attempted, Delivery, DeliveryState
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.reader import LedgerReader
+from tests.builders import staged
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -24,7 +25,7 @@ def outbox(ledger: SqliteLedger) -> SqliteOutbox:
 def stage(ledger: SqliteLedger, *names: str, at: datetime = NOW) -> None:
     with ledger.transaction() as tx:
         for name in names:
-            tx.stage("receipt", f"{name}@nz.example", "bounce@cn.example", f"<{name}@cn>", name.encode(), at)
+            staged(tx, f"{name}@nz.example", f"<{name}@cn>", name.encode(), at, "bounce@cn.example")
 
 
 def names(deliveries: list[Delivery]) -> list[str]:
@@ -119,7 +120,7 @@ def test_outbox_and_ledger_share_one_commit(ledger: SqliteLedger, outbox: Sqlite
 
     def stage_and_fail() -> None:
         with ledger.transaction() as tx:
-            tx.stage("receipt", "a@nz.example", "", "<a@cn>", b"a", NOW)
+            staged(tx, "a@nz.example", "<a@cn>", b"a", NOW)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

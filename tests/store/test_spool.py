@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ecertmail.errors import NotFoundError, StoreBusyError, StoreError
-from ecertmail.model import SpoolEnd
+from ecertmail.message import SpoolEnd
 from ecertmail.store.spool import MAX_OCTETS, SpoolReader, SqliteSpool
 from tests.builders import envelope
 

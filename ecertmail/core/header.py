@@ -1,0 +1,66 @@
+"""Header fields as text, and both headers of a mail: the outer one, and the protected one inside (RFC 9788).
+
+Anybody on the way can change the outer header. What the sender's software repeated inside the signed part is signed; it
+is marked by `hp="clear"` or `hp="cipher"`, in older software by `protected-headers="v1"`.
+"""
+
+import binascii
+import re
+from email.header import decode_header, make_header
+from email.message import Message
+
+from ecertmail.core.address import mailboxes, single_mailbox
+from ecertmail.core.entity import Entity, printable
+from ecertmail.message import Protected, Traits
+
+LOOP = "X-Loop"
+
+
+def text(header: Message, name: str) -> str:
+    """Return a field as one line of text, RFC 2047 words decoded, cut at 200 characters; broken ones as they stand."""
+    raw = _unfold(header.get(name, ""))
+    try:
+        line = str(make_header(decode_header(raw)))
+    except (LookupError, UnicodeError, ValueError, binascii.Error):
+        line = raw
+    return printable(line)[:200]
+
+
+def sender(header: Message) -> str | None:
+    """Return the one plain address of the one From field, or None if it is anything else (RFC 5322 section 3.6.2)."""
+    senders = header.get_all("From", [])
+    return single_mailbox(_unfold(senders[0])) if len(senders) == 1 else None
+
+
+def protected(part: Entity) -> Protected | None:
+    """Read the protected header of a signed part; None if it has none, or none that says who sent it."""
+    marked = part.parameter("hp") in {"clear", "cipher"} or part.parameter("protected-headers") == "v1"
+    if not marked or "From" not in part.header:
+        return None
+    fields = [_unfold(value) for name in ("To", "Cc") for value in part.header.get_all(name, [])]
+    return Protected(
+        from_address=sender(part.header),
+        recipients=frozenset[str]().union(*map(mailboxes, fields)),
+        receipt_to=single_mailbox(_unfold(part.header.get("Disposition-Notification-To", ""))),
+    )
+
+
+def traits(header: Message) -> Traits:
+    """Read how a mail came about (RFC 3834 section 2, RFC 5064, RFC 2369)."""
+    return Traits(
+        auto_submitted=_keyword(header, "Auto-Submitted"),
+        precedence=_keyword(header, "Precedence"),
+        is_list="List-Id" in header or "List-Post" in header,
+        loops=frozenset(_unfold(value).lower() for value in header.get_all(LOOP, [])),
+        hops=len(header.get_all("Received", [])),
+    )
+
+
+def _keyword(header: Message, name: str) -> str:
+    """The word before the first `;`, without comments."""
+    bare = re.sub(r"\([^()]*\)", " ", _unfold(header.get(name, "")))
+    return bare.partition(";")[0].strip().lower()
+
+
+def _unfold(value: object) -> str:
+    return re.sub(r"\r?\n[ \t]", " ", str(value)).strip()

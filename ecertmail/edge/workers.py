@@ -1,0 +1,80 @@
+"""Worker processes: what strangers send is read where it can do no harm but to itself.
+
+A message gets so many seconds and megabytes; a worker that takes more, or dies, is replaced and costs its own message a
+claim and no other message anything. Pebble does that; `concurrent.futures` fails every waiting task when a worker dies.
+"""
+
+import multiprocessing
+import resource
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pebble import ProcessPool
+
+from ecertmail.message import Envelope
+from ecertmail.model import Examination
+from ecertmail.ports import OpenPgp
+
+Examine = Callable[[Envelope, bytes], Examination]
+_READY: list[Examine] = []  # in a worker: its examiner, made once, since keys and schemas take long to load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What one message may cost: wall time in seconds and memory in megabytes."""
+
+    workers: int
+    seconds: float
+    megabytes: int
+
+
+class Workers:
+    """Examines messages in worker processes; `openpgp` stays here and signs."""
+
+    def __init__(self, openpgp: OpenPgp, build: Callable[[], Examine], allowance: Allowance) -> None:
+        """Take a picklable function that makes the examiner in each worker."""
+        self.openpgp = openpgp
+        self._seconds = allowance.seconds
+        context = multiprocessing.get_context("forkserver")  # a plain fork would inherit locks, threads and sockets
+        context.set_forkserver_preload(["ecertmail.assemble"])
+        self._pool = ProcessPool(
+            allowance.workers, initializer=_start, initargs=(build, allowance.megabytes), context=context
+        )
+
+    def begin(self, envelope: Envelope, octets: bytes) -> Callable[[], Examination]:
+        """Start examining a message; the returned function waits for the facts.
+
+        That raises TimeoutError when the message took too long, and pebble's ProcessExpired when it killed its worker.
+        """
+        return partial(_facts, self._pool.schedule(_examine, args=(envelope, octets), timeout=self._seconds))
+
+    def wait_until_ready(self) -> None:
+        """Wait until a worker has loaded what it needs; who claims messages before would hold them for nothing."""
+        self._pool.schedule(_is_ready).result()
+
+    def close(self) -> None:
+        """Finish what was begun and end the workers."""
+        self._pool.close()  # type: ignore[no-untyped-call]
+        self._pool.join()
+
+
+def _facts(future: Any) -> Examination:
+    facts: Examination = future.result()
+    return facts
+
+
+def _start(build: Callable[[], Examine], megabytes: int) -> None:
+    """Run once in a worker: limit it, then load what examining needs."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, megabytes << 20))
+    _READY[:] = [build()]
+
+
+def _is_ready() -> bool:
+    return bool(_READY)
+
+
+def _examine(envelope: Envelope, octets: bytes) -> Examination:
+    return _READY[0](envelope, octets)
