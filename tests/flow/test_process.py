@@ -1,12 +1,10 @@
 """From a spooled mail to entries, receipt and delivery: once each, whatever fails in between."""
 
 import base64
-import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,27 +15,18 @@ from ecertmail.core import mime, read_receipt
 from ecertmail.core.read_receipt import Statement
 from ecertmail.delivery import Delivery
 from ecertmail.edge.openpgp import OpenPgpEngine
-from ecertmail.errors import KeyringError, StoreBusyError, TemporaryError
-from ecertmail.flow.examine import Examiner
-from ecertmail.flow.process import Processor
-from ecertmail.flow.reply import Replier
+from ecertmail.errors import KeyringError, StoreBusyError
 from ecertmail.message import SignatureStatus, SignedMessage
 from ecertmail.parties import Partner, PinnedKey
-from ecertmail.store.audit import faults
-from ecertmail.store.ledger import SqliteLedger
-from ecertmail.store.outbox import SqliteOutbox
-from ecertmail.store.reader import Found, LedgerReader
 from ecertmail.store.spool import SpoolReader
 from tests.builders import (
     AU_ADDRESS,
     CHINA,
     NOW,
     NZ_ADDRESS,
-    POLICY,
     australia,
     batch_mail,
     certificates_xml,
-    envelope,
     examiner,
     key_of,
     make_key,
@@ -46,106 +35,10 @@ from tests.builders import (
     sps_xml,
     unexplained,
 )
-from tests.flow.fakes import BrittleExaminer, BrittleSpool, Log, Trouble, TroubledLedger
+from tests.flow.fakes import BrittleExaminer, Trouble
+from tests.flow.node import Node
 
 RECEIPT_SCHEMA = etree.XMLSchema(etree.parse(packaged("schemas") / "receipt/receipt.xsd"))
-
-
-class Node:
-    """China's node on two real files, without sockets and threads; time goes on by a second for each look."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.spool = BrittleSpool(folder / "spool.db")
-        self.ledger = SqliteLedger(folder / "ledger.db")
-        self.outbox = SqliteOutbox(self.ledger)
-        self.log = Log()
-        self.examiner: Examiner = examiner()
-        self.before, self.after = Trouble(), Trouble()
-        self.spool.finishing = Trouble()
-        self._ids, self._ticks, self._received = count(1), count(1), count(1)
-
-    def clock(self) -> datetime:
-        return NOW + timedelta(seconds=next(self._ticks))
-
-    def receive(self, *mails: bytes, sender: str = NZ_ADDRESS) -> list[str]:
-        ids = [f"m{next(self._received)}" for _ in mails]
-        self.spool.add([(spool_id, envelope(sender), mail) for spool_id, mail in zip(ids, mails, strict=True)])
-        return ids
-
-    def run(self) -> None:
-        """What the daemon does with what waits, until nothing waits."""
-        replier = Replier(
-            authority=CHINA,
-            policy=POLICY,
-            new_message_id=lambda: f"<receipt-{next(self._ids)}@customs.example>",
-            log=self.log,
-        )
-        processor = Processor(
-            spool=self.spool,
-            ledger=TroubledLedger(self.ledger, self.before, self.after),
-            replier=replier,
-            log=self.log,
-        )
-        while claimed := self.spool.claim(self.clock(), 100):
-            processor.process_all(claimed, self.examiner, self.clock)
-
-    def run_through_trouble(self) -> None:
-        """The daemon waits and goes on after a temporary failure."""
-        for _ in range(9):
-            try:
-                return self.run()
-            except TemporaryError:
-                continue
-        raise AssertionError("the trouble does not end")
-
-    def take(self, *mails: bytes) -> list[str]:
-        ids = self.receive(*mails)
-        self.run()
-        return ids
-
-    def receipts(self) -> list[Delivery]:
-        """All deliveries that wait, oldest first; taking them changes their state."""
-        return self.outbox.take_due(self.clock() + timedelta(hours=1), 1000)
-
-    def states(self) -> dict[str, int]:
-        reader = SpoolReader(self.folder / "spool.db")
-        counts = reader.counts()
-        reader.close()
-        return counts
-
-    def quarantined(self) -> list[tuple[str, str]]:
-        reader = SpoolReader(self.folder / "spool.db")
-        rows = reader.list(["quarantined"], 100)
-        reader.close()
-        return sorted((row.id, row.reason) for row in rows)
-
-    def log_kinds(self) -> list[str]:
-        reader = LedgerReader(self.folder / "ledger.db")
-        kinds = [entry.kind for entry in reader.tail(1000)]
-        assert list(faults(reader)) == []
-        reader.close()
-        return kinds
-
-    def records(self) -> list[dict[str, object]]:
-        reader = LedgerReader(self.folder / "ledger.db")
-        records = [json.loads(entry.record) for entry in reader.tail(1000)]
-        reader.close()
-        return records
-
-    def lookup(self, number: str) -> list[Found]:
-        reader = LedgerReader(self.folder / "ledger.db")
-        found = reader.lookup(number)
-        reader.close()
-        return found
-
-    def status(self, number: str) -> str:
-        [found] = self.lookup(number)
-        return found.status
-
-    def close(self) -> None:
-        self.spool.close()
-        self.ledger.close()
 
 
 @pytest.fixture

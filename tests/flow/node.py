@@ -1,0 +1,117 @@
+"""China's node without daemon and sockets: real stores, a clock that goes on by itself, and troubles on demand."""
+
+import json
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+from ecertmail.delivery import Delivery
+from ecertmail.errors import TemporaryError
+from ecertmail.flow.examine import Examiner
+from ecertmail.flow.process import Processor
+from ecertmail.flow.reply import Replier
+from ecertmail.store.audit import faults
+from ecertmail.store.ledger import SqliteLedger
+from ecertmail.store.outbox import SqliteOutbox
+from ecertmail.store.reader import Found, LedgerReader
+from ecertmail.store.spool import SpoolReader
+from tests.builders import CHINA, NOW, NZ_ADDRESS, POLICY, envelope, examiner
+from tests.flow.fakes import BrittleSpool, Log, Trouble, TroubledLedger
+
+
+class Node:
+    """China's node on two real files, without sockets and threads; time goes on by a second for each look."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.spool = BrittleSpool(folder / "spool.db")
+        self.ledger = SqliteLedger(folder / "ledger.db")
+        self.outbox = SqliteOutbox(self.ledger)
+        self.log = Log()
+        self.examiner: Examiner = examiner()
+        self.policy = POLICY
+        self.before, self.after = Trouble(), Trouble()
+        self.spool.finishing = Trouble()
+        self._ids, self._ticks, self._received = count(1), count(1), count(1)
+
+    def clock(self) -> datetime:
+        return NOW + timedelta(seconds=next(self._ticks))
+
+    def receive(self, *mails: bytes, sender: str = NZ_ADDRESS) -> list[str]:
+        ids = [f"m{next(self._received)}" for _ in mails]
+        self.spool.add([(spool_id, envelope(sender), mail) for spool_id, mail in zip(ids, mails, strict=True)])
+        return ids
+
+    def run(self) -> None:
+        """What the daemon does with what waits, until nothing waits."""
+        replier = Replier(
+            authority=CHINA,
+            policy=self.policy,
+            new_message_id=lambda: f"<receipt-{next(self._ids)}@customs.example>",
+            log=self.log,
+        )
+        processor = Processor(
+            spool=self.spool,
+            ledger=TroubledLedger(self.ledger, self.before, self.after),
+            replier=replier,
+            log=self.log,
+        )
+        while claimed := self.spool.claim(self.clock(), 100):
+            processor.process_all(claimed, self.examiner, self.clock)
+
+    def run_through_trouble(self) -> None:
+        """The daemon waits and goes on after a temporary failure."""
+        for _ in range(9):
+            try:
+                return self.run()
+            except TemporaryError:
+                continue
+        raise AssertionError("the trouble does not end")
+
+    def take(self, *mails: bytes) -> list[str]:
+        ids = self.receive(*mails)
+        self.run()
+        return ids
+
+    def receipts(self) -> list[Delivery]:
+        """All deliveries that wait, oldest first; taking them changes their state."""
+        return self.outbox.take_due(self.clock() + timedelta(hours=1), 1000)
+
+    def states(self) -> dict[str, int]:
+        reader = SpoolReader(self.folder / "spool.db")
+        counts = reader.counts()
+        reader.close()
+        return counts
+
+    def quarantined(self) -> list[tuple[str, str]]:
+        reader = SpoolReader(self.folder / "spool.db")
+        rows = reader.list(["quarantined"], 100)
+        reader.close()
+        return sorted((row.id, row.reason) for row in rows)
+
+    def log_kinds(self) -> list[str]:
+        reader = LedgerReader(self.folder / "ledger.db")
+        kinds = [entry.kind for entry in reader.tail(1000)]
+        assert list(faults(reader)) == []
+        reader.close()
+        return kinds
+
+    def records(self) -> list[dict[str, object]]:
+        reader = LedgerReader(self.folder / "ledger.db")
+        records = [json.loads(entry.record) for entry in reader.tail(1000)]
+        reader.close()
+        return records
+
+    def lookup(self, number: str) -> list[Found]:
+        reader = LedgerReader(self.folder / "ledger.db")
+        found = reader.lookup(number)
+        reader.close()
+        return found
+
+    def status(self, number: str) -> str:
+        [found] = self.lookup(number)
+        return found.status
+
+    def close(self) -> None:
+        self.spool.close()
+        self.ledger.close()
