@@ -11,11 +11,11 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from ecertmail import assemble, examining
+from ecertmail import assemble, examining, steps
 from ecertmail import config as configuration
 from ecertmail.config import Config
 from ecertmail.core.door import Door, Limits
@@ -23,19 +23,17 @@ from ecertmail.edge import control, smtp_in, systemd
 from ecertmail.edge.smtp_out import SmarthostSender
 from ecertmail.edge.workers import Workers
 from ecertmail.errors import EcertmailError, TemporaryError
-from ecertmail.flow.deliver import Deliverer
 from ecertmail.flow.intake import Intake
-from ecertmail.flow.process import Processor
-from ecertmail.flow.reply import Replier
 from ecertmail.message import Spooled
 from ecertmail.ports import EventLog
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
-from ecertmail.store.spool import SqliteSpool
+from ecertmail.store.spool import SpoolReader, SqliteSpool
 
 CLAIM_AT_ONCE = 100
 GATHER_SECONDS = 0.05
 RETRY_SECONDS = 10.0
+REPORT_SECONDS = 300.0
 
 
 def now() -> datetime:
@@ -64,8 +62,9 @@ class Node:
         self._spool = SqliteSpool(config.spool / "spool.db", self._given_up)
         self._ledger = SqliteLedger(config.spool / "ledger.db")
         self._outbox = SqliteOutbox(self._ledger)
+        self._seen = SpoolReader(config.spool / "spool.db")
         self._tls = assemble.listener_tls(config)
-        self._arrived, self._staged, self._stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._arrived, self._staged, self._stop, self._hup = (asyncio.Event() for _ in range(4))
         self._spool_thread = ThreadPoolExecutor(1, "spool")
         self._ledger_thread = ThreadPoolExecutor(1, "ledger")
 
@@ -74,12 +73,12 @@ class Node:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGHUP, self._hup.set)
         waiting = self._spool.recover(now()) + self._outbox.recover(now())
         if waiting:
             self._log.info("start.recovered", messages_and_deliveries=waiting)
         async with self._listening() as places, control_socket(self, self._config):
-            loops = [self._process(), self._deliver(), self._keep_watchdog()]
+            loops = [self._process(), self._deliver(), self._report(), self._reload(), self._keep_watchdog()]
             tasks = [asyncio.create_task(task) for task in loops]
             ready(places)
             systemd.notify("READY=1")
@@ -88,22 +87,30 @@ class Node:
             systemd.notify("STOPPING=1")
         await self._finish(tasks)
 
-    def reload(self) -> None:
-        """Read configuration, partners, keys, schemas and certificates again; a mistake keeps what is running."""
-        systemd.notify("RELOADING=1")
-        try:
-            config = configuration.load(self._config.file)
-            workers = examining.load_workers(config)
-            if self._tls.context is not None:
-                assemble.load_certificate(self._tls.context, config)
-        except EcertmailError as error:
-            self._log.error("reload.failed", error=str(error))
-        else:
-            self._retired.append(self._workers)
-            self._config, self._workers = config, workers
-            self._log.info("reload.done", partners=len(config.partners))
-            self._arrived.set()
-        systemd.notify("READY=1")
+    async def _reload(self) -> None:
+        """At SIGHUP read configuration, partners, keys, schemas and certificates; a mistake keeps what is running."""
+        while True:
+            await self._hup.wait()
+            self._hup.clear()
+            systemd.notify("RELOADING=1")
+            try:
+                config, workers = await asyncio.to_thread(self._loaded)
+            except EcertmailError as error:
+                self._log.error("reload.failed", error=str(error))
+            else:
+                self._retired.append(self._workers)
+                self._config, self._workers = config, workers
+                self._log.info("reload.done", partners=len(config.partners))
+                self._arrived.set()
+            systemd.notify("READY=1")
+
+    def _loaded(self) -> tuple[Config, Workers]:
+        config = configuration.load(self._config.file)
+        if self._tls.context is not None:
+            assemble.load_certificate(self._tls.context, config)
+        workers = examining.load_workers(config)
+        workers.wait_until_ready()
+        return config, workers
 
     def command(self, request: dict[str, str]) -> dict[str, object]:
         """Carry out a request of the control socket, in a thread of its own."""
@@ -130,13 +137,7 @@ class Node:
                 server.close()
 
     async def _process(self) -> None:
-        replier = Replier(
-            authority=self._config.authority,
-            policy=self._config.policy,
-            new_message_id=partial(_new_message_id, self._config.authority.address),
-            log=self._log,
-        )
-        processor = Processor(spool=self._spool, ledger=self._ledger, replier=replier, log=self._log)
+        processor = steps.processor(self._config, self._spool, self._ledger, now, self._log)
         await asyncio.to_thread(self._workers.wait_until_ready)
         self._arrived.set()
         claimed: list[Spooled] = []
@@ -159,17 +160,8 @@ class Node:
                 self._loop.call_later(RETRY_SECONDS, self._arrived.set)
 
     async def _deliver(self) -> None:
-        settings = self._config.settings.send
         sender = SmarthostSender(assemble.smarthost(self._config))
-        deliverer = Deliverer(
-            outbox=self._outbox,
-            sender=sender,
-            run=self._in_ledger_thread,
-            clock=now,
-            backoff=tuple(timedelta(minutes=minutes) for minutes in settings.retry_minutes),
-            give_up=timedelta(days=settings.give_up_days),
-            log=self._log,
-        )
+        deliverer = steps.deliverer(self._config, self._outbox, sender, self._in_ledger_thread, now, self._log)
         try:
             while True:
                 self._staged.clear()
@@ -185,6 +177,19 @@ class Node:
                     await asyncio.wait_for(self._staged.wait(), min(pause, 3600))
         finally:
             await sender.close()
+
+    async def _report(self) -> None:
+        """Look now and then whether the operator is to be told something; the report itself is once a day."""
+        while True:
+            reporter = steps.reporter(self._config, self._ledger, self._seen, now, self._log)
+            try:
+                keys = await asyncio.to_thread(examining.key_lives, self._config)
+                report = partial(reporter.report_if_due, keys, self._workers.openpgp, now())
+                if await self._in_ledger_thread(report):
+                    self._staged.set()
+            except EcertmailError as error:
+                self._log.error("report.waiting", error=str(error), seconds=REPORT_SECONDS)
+            await asyncio.sleep(REPORT_SECONDS)
 
     async def _keep_watchdog(self) -> None:
         """Tell systemd that event loop and stores are alive; it restarts us when we are not."""
@@ -203,6 +208,7 @@ class Node:
             await asyncio.to_thread(pool.shutdown)
         for workers in (*self._retired, self._workers):
             await asyncio.to_thread(workers.close)
+        self._seen.close()
         self._spool.close()
         self._ledger.close()
         for end in ends:
@@ -232,7 +238,3 @@ async def control_socket(node: Node, config: Config) -> AsyncIterator[None]:
 
 def _new_spool_id() -> str:
     return f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-
-
-def _new_message_id(address: str) -> str:
-    return f"<{now():%Y%m%d%H%M%S}.{secrets.token_hex(8)}@{address.rpartition('@')[2]}>"

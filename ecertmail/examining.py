@@ -14,7 +14,7 @@ from ecertmail.edge.keyring import GnupgKeyring
 from ecertmail.edge.workers import Allowance, Examine, Workers
 from ecertmail.errors import ConfigError, KeyringError
 from ecertmail.flow.examine import Examiner
-from ecertmail.parties import Encryption, Partner
+from ecertmail.parties import Encryption, KeyLife, Partner
 from ecertmail.store import schemas
 
 
@@ -90,6 +90,22 @@ def load_workers(config: Config) -> Workers:
     section = config.settings.workers
     allowance = Allowance(workers=section.count, seconds=section.seconds, megabytes=section.megabytes)
     return Workers(here.openpgp, partial(_in_worker, materials(config)), allowance)
+
+
+def key_lives(config: Config) -> tuple[KeyLife, ...]:
+    """Say when this node's key and each partner's key end: they expire, or their agreed time is over."""
+    home, section = config.path(config.settings.keys.home), config.settings.keys
+    own = pgp.read_public_key(GnupgKeyring(home).public_key(section.fingerprint).encode())
+    lives = [KeyLife(owner="this node", fingerprint=own.fingerprint, ends_at=own.expires_at)]
+    for partner in config.partners:
+        for pinned in partner.keys:
+            key = pgp.read_public_key(_key_file(config, partner, pinned.fingerprint))
+            ends = [moment for moment in (key.expires_at, pinned.ends_at) if moment is not None]
+            life = KeyLife(
+                owner=f"partner {partner.id}", fingerprint=pinned.fingerprint, ends_at=min(ends, default=None)
+            )
+            lives.append(life)
+    return tuple(lives)
 
 
 def _in_worker(made_of: Materials) -> Examine:

@@ -1,7 +1,7 @@
 """Who takes part: the authority that runs this node, its partners, and what this node demands of a message."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 
@@ -36,6 +36,13 @@ class PinnedKey:
     not_before: date = date.min
     not_after: date = date.max
 
+    @property
+    def ends_at(self) -> datetime | None:
+        """The end of its last day, if it has one."""
+        if self.not_after == date.max:
+            return None
+        return datetime.combine(self.not_after, time.max, UTC)
+
     def in_force(self, moment: datetime) -> bool:
         """Say whether the key was agreed on for this moment."""
         return self.not_before <= moment.date() <= self.not_after
@@ -68,6 +75,15 @@ class Partner:
     def key(self, fingerprint: str) -> PinnedKey | None:
         """Return the key with this primary fingerprint."""
         return next((key for key in self.keys if key.fingerprint == fingerprint), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyLife:
+    """Whose a key is, a partner's ID or `this node`, and when it ends: its expiry, or the end agreed on if earlier."""
+
+    owner: str
+    fingerprint: str
+    ends_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

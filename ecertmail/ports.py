@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from ecertmail.core.notice import SetAside
 from ecertmail.delivery import Attempt, Delivery, DeliveryState
 from ecertmail.message import Decrypted, Envelope, KeyOffer, SignatureCheck, Spooled, SpoolEnd
 from ecertmail.model import Certificate, Earlier, Examination, Known
@@ -27,6 +28,13 @@ class Spool(Protocol):
 
     def finish(self, ends: Sequence[SpoolEnd], now: datetime) -> None:
         """Archive what was decided and quarantine what has a reason, in one commit."""
+
+
+class Quarantine(Protocol):
+    """What was set aside for the operator."""
+
+    def set_aside(self, since: datetime) -> Sequence[SetAside]:
+        """Return what was quarantined since then, oldest first."""
 
 
 class Transaction(Protocol):
@@ -70,6 +78,12 @@ class Transaction(Protocol):
 
     def replies_since(self, recipient: str, since: datetime) -> int:
         """Count the deliveries that were staged for this address since then."""
+
+    def told(self) -> dict[str, datetime]:
+        """Return what the operator was told already, and when."""
+
+    def tell(self, what: Iterable[str], now: datetime) -> None:
+        """Remember that the operator was told."""
 
 
 class Ledger(Protocol):

@@ -118,9 +118,12 @@ def batch_mail(
 ) -> bytes:
     """A signed batch mail, by default from New Zealand to China."""
     files = [(f"batch-{place}.xml", document) for place, document in enumerate(documents, 1)]
-    return outgoing.batch_mail(
-        files, sender, CHINA.address, NOW, f"<{serial}@{sender.partition('@')[2]}>", sign or key_of(sender).sign
-    )
+    return outgoing.batch_mail(files, letter(sender, serial), sign or key_of(sender).sign)
+
+
+def letter(sender: str = NZ_ADDRESS, serial: str = "1", recipient: str = CHINA.address) -> outgoing.Letter:
+    message_id = f"<{serial}@{sender.partition('@')[2]}>"
+    return outgoing.Letter(sender=sender, recipient=recipient, now=NOW, message_id=message_id)
 
 
 def envelope(sender: str = NZ_ADDRESS) -> Envelope:

@@ -1,4 +1,4 @@
-"""`ecertmail sign` and `ecertmail verify-receipt`: the two ends of an exchange, also without an installation."""
+"""`ecertmail sign`, `offer-key` and `verify-receipt`: the ends of an exchange, also without an installation."""
 
 import base64
 import secrets
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from ecertmail import config as configuration
 from ecertmail.cli.common import CHECK_FAILED, fail, json_option, load, pairs, show_json
 from ecertmail.core import batch, mime, outgoing, read_receipt
 from ecertmail.core.mime import Attachment
+from ecertmail.core.outgoing import Letter, Sign
 from ecertmail.core.profiles import PROFILES
 from ecertmail.core.read_receipt import Statement
 from ecertmail.edge import openpgp
@@ -23,6 +25,21 @@ from ecertmail.message import SignatureStatus, SignedMessage
 from ecertmail.store import schemas
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_PATH = click.Path(path_type=Path)
+
+
+def _sending(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that makes a signed mail."""
+    options = (
+        click.option("--to", "recipient", required=True, help="The address of the authority that shall receive it."),
+        click.option("--from", "sender", help="Your registered address; by default the installation's."),
+        click.option("--key", "fingerprint", help="Sign with this key of your GnuPG, not with an installation's."),
+        click.option("--home", type=_PATH, default=Path("~/.gnupg"), help="With --key: the GnuPG home."),
+        click.option("-o", "--output", type=_PATH, help="Write here instead of to standard output."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.command(
@@ -30,37 +47,50 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "  ecertmail sign *.xml --to ecert@customs.example --key 0123… --from ecert@example.org > batch.eml"
 )
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=_FILE)
-@click.option("--to", "recipient", required=True, help="The address of the authority that shall receive it.")
-@click.option("--from", "sender", help="Your registered address; by default the installation's.")
-@click.option("--key", "fingerprint", help="Sign with this key of your GnuPG instead of an installation's.")
-@click.option("--home", type=click.Path(path_type=Path), default=Path("~/.gnupg"), help="With --key: the GnuPG home.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here instead of to standard output.")
+@_sending
 @click.option("--no-check", is_flag=True, help="Sign also what does not conform to its schema.")
 @click.pass_context
 def sign(
-    context: click.Context,
-    files: tuple[Path, ...],
-    recipient: str,
-    sender: str | None,
-    fingerprint: str | None,
-    home: Path,
-    output: Path | None,
-    no_check: bool,
+    context: click.Context, /, files: tuple[Path, ...], output: Path | None, no_check: bool, **sending: Any
 ) -> None:
     """Make a batch mail from certificate files, signed and ready to send with any mail program."""
     documents = [(file.name, file.read_bytes()) for file in files]
     if not no_check:
         _check(documents)
+    _write(outgoing.batch_mail(documents, *_letter(context, **sending)), output)
+
+
+@click.command(
+    "offer-key",
+    epilog="\b\nExample:\n  ecertmail offer-key new.asc --to ecert@customs.example -o new-key.eml",
+)
+@click.argument("key_file", metavar="KEYFILE", type=_FILE)
+@_sending
+@click.pass_context
+def offer_key(context: click.Context, /, key_file: Path, output: Path | None, **sending: Any) -> None:
+    """Make a mail that offers a partner your new public key, signed with the key that the partner has."""
+    octets = key_file.read_bytes()
+    key = openpgp.read_public_key(octets)
+    _write(outgoing.key_offer_mail(key.fingerprint, octets, *_letter(context, **sending)), output)
+
+
+def _letter(
+    context: click.Context, recipient: str, sender: str | None, fingerprint: str | None, home: Path
+) -> tuple[Letter, Sign]:
+    """Who writes to whom, and with which key; an installation's unless another is named."""
     if fingerprint:
         if not sender:
             raise click.UsageError("--key needs --from, the address that your partner has registered for you")
-        signer: Callable[[bytes], bytes] = GnupgKeyring(home.expanduser()).signer(fingerprint)
+        signer = GnupgKeyring(home.expanduser()).signer(fingerprint)
     else:
         config = load(context)
         sender = sender or config.authority.address
         signer = examining.load_examiner(config).openpgp.sign
     message_id = f"<{secrets.token_hex(12)}@{sender.rpartition('@')[2]}>"
-    octets = outgoing.batch_mail(documents, sender, recipient, app.now(), message_id, signer)
+    return Letter(sender=sender, recipient=recipient, now=app.now(), message_id=message_id), signer
+
+
+def _write(octets: bytes, output: Path | None) -> None:
     if output:
         output.write_bytes(octets)
     else:
@@ -145,4 +175,4 @@ def _crlf(octets: bytes) -> bytes:
     return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
-COMMANDS = (sign, verify_receipt)
+COMMANDS = (sign, offer_key, verify_receipt)

@@ -4,9 +4,10 @@ import asyncio
 
 import click
 
-from ecertmail import app, assemble
+from ecertmail import app, assemble, examining
 from ecertmail.cli.common import json_option, load, pairs, show_json
 from ecertmail.config import Config
+from ecertmail.core import notice
 from ecertmail.edge import control, log
 from ecertmail.store.reader import LedgerReader
 from ecertmail.store.spool import SpoolReader
@@ -52,6 +53,7 @@ def _facts(config: Config) -> dict[str, object]:
         "authority": config.authority.name,
         "daemon": "running" if control.ask(config.spool / "control.sock", {"do": "ping"}) else "not running",
         "partners": len(config.partners),
+        "keys": [warned.sentence for warned in notice.ending(examining.key_lives(config), app.now())],
         "spool": spool.counts(),
         "deliveries": ledger.counts("delivery"),
         "certificates": ledger.counts("certificate"),
@@ -64,6 +66,8 @@ def _facts(config: Config) -> dict[str, object]:
 
 
 def _words(value: object) -> object:
+    if isinstance(value, list):
+        return " ".join(value) or "none ends within 60 days"
     if isinstance(value, dict):
         return ", ".join(f"{count} {name}" for name, count in sorted(value.items())) or "none"
     return value

@@ -9,8 +9,9 @@ from ecertmail import app, assemble
 from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
 from ecertmail.config import Config
 from ecertmail.core import mime
+from ecertmail.core.outline import outline
 from ecertmail.edge import control
-from ecertmail.findings import Finding, FindingCode
+from ecertmail.findings import FindingCode
 from ecertmail.store.spool import Row, SpoolReader, SqliteSpool
 
 _WAITING = ("spooled", "claimed", "quarantined")
@@ -47,10 +48,9 @@ def show(context: click.Context, spool_id: str, as_json: bool) -> None:
     """Show one message's envelope, unverified headers, structure and the reason for its quarantine."""
     row, octets = _reader(context).get(spool_id)
     head = mime.headline(octets)
-    leaves = mime.attachments(octets)
-    parts = [] if isinstance(leaves, Finding) else [f"{a.type} {a.filename} {len(a.data)} octets" for a in leaves]
+    lines = outline(octets)
     if as_json:
-        show_json({"message": row, "headline": head, "parts": parts})
+        show_json({"message": row, "headline": head, "parts": lines})
         return
     pairs(
         [
@@ -64,7 +64,7 @@ def show(context: click.Context, spool_id: str, as_json: bool) -> None:
             ("From (unverified)", head.sender),
             ("Subject (unverified)", head.subject),
             ("Message-ID", head.message_id),
-            *(("part", part) for part in parts),
+            *(("structure" if line.depth == 0 else "", line) for line in lines),
         ]
     )
 

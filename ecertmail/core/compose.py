@@ -9,10 +9,32 @@ import base64
 import quopri
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from email.header import Header
 from hashlib import sha256
 
 _PLAIN = re.compile(r"[ -~]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A mail before it is signed: the header that people see, the part to sign, and the Message-ID."""
+
+    header: Mapping[str, str]
+    part: bytes
+    message_id: str
+
+    def signed(self, signature: bytes) -> bytes:
+        """Return the finished mail, in clear."""
+        return signed(self.part, signature, self.message_id, self.header)
+
+    def inside(self, signature: bytes) -> bytes:
+        """Return what is to be encrypted: the signed part and its signature, without the mail's header."""
+        return signed(self.part, signature, self.message_id, {})
+
+    def encrypted(self, ciphertext: bytes) -> bytes:
+        """Return the finished mail around what was encrypted."""
+        return encrypted(ciphertext, self.message_id, self.header)
 
 
 def headers(fields: Mapping[str, str]) -> bytes:

@@ -14,6 +14,11 @@ MEDIA_TYPE = "application/pgp-keys"
 _STATEMENT = re.compile(rb"^NEW KEY:?\s+((?:[0-9A-Fa-f]{4} {0,2}){10})\s*$", re.MULTILINE)
 
 
+def statement(fingerprint: str) -> str:
+    """Return the text that makes the statement, for people and for `read`."""
+    return f"From now on this key shall speak for us too:\n\nNEW KEY {fingerprint}\n\nWe confirm it by telephone.\n"
+
+
 def read(leaves: tuple[Attachment, ...]) -> KeyOffer | None:
     """Find the statement in a signed mail; None if it makes none; the key is empty unless exactly one is attached."""
     texts = [match for leaf in leaves if leaf.type == "text/plain" for match in _STATEMENT.finditer(leaf.data)]

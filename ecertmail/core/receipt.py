@@ -4,14 +4,14 @@ A multipart/report with a readable text, an RFC 8098 disposition notification th
 octets, and receipt.xml (schema in `schemas/receipt`). The place of the inclusion proof is after receipt.xml.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from email.utils import format_datetime, formataddr
 
 from lxml import etree
 
 from ecertmail.core import compose
+from ecertmail.core.compose import Draft
 from ecertmail.core.entity import printable
 from ecertmail.core.header import LOOP
 from ecertmail.core.record import timestamp
@@ -40,27 +40,6 @@ _WORDS = {
     ResultCode.CONFLICT: "REFUSED, conflicts with what is recorded",
     ResultCode.REFUSED: "REFUSED",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """A receipt before it is signed: the header that people see, the part to sign, and the Message-ID."""
-
-    header: Mapping[str, str]
-    part: bytes
-    message_id: str
-
-    def signed(self, signature: bytes) -> bytes:
-        """Return the finished mail, in clear."""
-        return compose.signed(self.part, signature, self.message_id, self.header)
-
-    def inside(self, signature: bytes) -> bytes:
-        """Return what is to be encrypted: the signed part and its signature, without the mail's header."""
-        return compose.signed(self.part, signature, self.message_id, {})
-
-    def encrypted(self, ciphertext: bytes) -> bytes:
-        """Return the finished mail around what was encrypted."""
-        return compose.encrypted(ciphertext, self.message_id, self.header)
 
 
 def draft(

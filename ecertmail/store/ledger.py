@@ -225,6 +225,15 @@ class LedgerTransaction:
         row = self._one("SELECT count(*) FROM delivery WHERE recipient=? AND created_at>=?", recipient, iso(since))
         return int(str(row[0])) if row else 0
 
+    def told(self) -> dict[str, datetime]:
+        """Return what the operator was told already, and when."""
+        rows = self._cursor.execute("SELECT what, at FROM told")
+        return {what: datetime.fromisoformat(at) for what, at in rows}
+
+    def tell(self, what: Iterable[str], now: datetime) -> None:
+        """Remember that the operator was told."""
+        self._cursor.executemany("INSERT OR REPLACE INTO told VALUES (?,?)", [(one, iso(now)) for one in what])
+
     def _one(self, statement: str, *values: str) -> tuple[object, ...] | None:
         row = self._cursor.execute(statement, values).fetchone()
         return None if row is None else tuple(row)

@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlite_utils import Database, Migrations
 
+from ecertmail.core.notice import SetAside
 from ecertmail.errors import NotFoundError
 from ecertmail.message import Envelope, Spooled, SpoolEnd
 from ecertmail.store import database
@@ -171,6 +172,16 @@ class SpoolReader:
         marks = ",".join("?" * len(states))
         statement = f"SELECT {_COLUMNS} FROM message WHERE state IN ({marks}) ORDER BY seq DESC LIMIT ?"  # noqa: S608
         return [_row(row) for row in self._db.execute(statement, (*states, limit))]
+
+    def set_aside(self, since: datetime) -> tuple[SetAside, ...]:
+        """Return what was quarantined since then, oldest first."""
+        statement = f"SELECT {_COLUMNS} FROM message WHERE state='quarantined' AND changed_at>? ORDER BY seq"  # noqa: S608
+        rows = [_row(row) for row in self._db.execute(statement, (iso(since),))]
+        return tuple(
+            SetAside(id=row.id, received_at=row.envelope.received_at, reason=row.reason, peer=row.envelope.peer,
+                     reverse_path=row.envelope.reverse_path)
+            for row in rows
+        )  # fmt: skip
 
     def get(self, spool_id: str) -> tuple[Row, bytes]:
         """Return one message with its octets.

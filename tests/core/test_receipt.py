@@ -10,6 +10,7 @@ from lxml import etree
 
 from ecertmail.config import packaged
 from ecertmail.core import entity, mime, receipt
+from ecertmail.core.compose import Draft
 from ecertmail.core.mime import Attachment
 from ecertmail.findings import Finding, FindingCode, Severity
 from ecertmail.message import SignedMessage
@@ -42,18 +43,18 @@ VERDICTS = {
 }
 
 
-def drafted(verdict: Verdict, about: Examination | None = None, authority: Authority = CHINA) -> receipt.Draft:
+def drafted(verdict: Verdict, about: Examination | None = None, authority: Authority = CHINA) -> Draft:
     return receipt.draft(authority, about or examination(), verdict, 7, NOW, MESSAGE_ID)
 
 
-def leaves(draft: receipt.Draft) -> tuple[Attachment, Attachment, Attachment]:
+def leaves(draft: Draft) -> tuple[Attachment, Attachment, Attachment]:
     found = mime.attachments(draft.part)
     assert isinstance(found, tuple)
     text, notification, document = found
     return text, notification, document
 
 
-def valid(draft: receipt.Draft) -> etree._Element:
+def valid(draft: Draft) -> etree._Element:
     root = etree.fromstring(leaves(draft)[2].data)
     SCHEMA.assertValid(root)
     return root
@@ -63,12 +64,12 @@ def attributes(element: etree._Element) -> dict[str, str]:
     return {str(name): str(value) for name, value in element.attrib.items()}
 
 
-def notification(draft: receipt.Draft) -> dict[str, str]:
+def notification(draft: Draft) -> dict[str, str]:
     lines = leaves(draft)[1].data.decode().rstrip().split("\r\n")
     return dict(line.split(": ", 1) for line in lines)
 
 
-def text(draft: receipt.Draft) -> str:
+def text(draft: Draft) -> str:
     return leaves(draft)[0].data.decode().replace("\r\n", "\n")
 
 

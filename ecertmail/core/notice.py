@@ -1,0 +1,115 @@
+"""What the operator is mailed: once a day, and only when there is something to say.
+
+Keys are announced 60, 30 and 7 days before they end and when they have ended, each once; quarantined mails since the
+last report are listed with their reasons.
+"""
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from email.utils import format_datetime, formataddr
+
+from ecertmail.core import compose
+from ecertmail.core.compose import Draft
+from ecertmail.core.header import LOOP
+from ecertmail.parties import Authority, KeyLife
+
+WARN_DAYS = (60, 30, 7)
+_MOST = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """A key that ends soon: `id` is different for each step, so that each is told once."""
+
+    id: str
+    key: KeyLife
+    days: int
+
+    @property
+    def sentence(self) -> str:
+        """What the operator reads."""
+        ends = f"{self.key.ends_at:%Y-%m-%d}"
+        when = f"ends on {ends}, in {self.days} days" if self.days >= 0 else f"ended on {ends}"
+        return f"The key of {self.key.owner}, {self.key.fingerprint}, {when}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """A quarantined mail, as the report lists it."""
+
+    id: str
+    received_at: datetime
+    reason: str
+    reverse_path: str
+    peer: str
+
+
+def ending(keys: Iterable[KeyLife], now: datetime) -> list[Warned]:
+    """Return every key that ends within 60 days, or has ended, the next one first."""
+    found = []
+    for key in keys:
+        left = key.ends_at - now if key.ends_at else timedelta.max
+        if left <= timedelta(days=max(WARN_DAYS)):
+            step = min((days for days in WARN_DAYS if timedelta() < left <= timedelta(days=days)), default=-1)
+            days = left.days if left > timedelta() else min(left.days, -1)
+            found.append(Warned(id=f"key:{key.fingerprint}:{step}", key=key, days=days))
+    return sorted(found, key=lambda warned: warned.days)
+
+
+def due(last: datetime | None, now: datetime, at: time) -> bool:
+    """Say whether a report is due: none was made since the last time that it was `at` o'clock UTC."""
+    today = datetime.combine(now.date(), at, now.tzinfo)
+    return last is None or last < (today if today <= now else today - timedelta(days=1))
+
+
+def unsaid(warned: Iterable[Warned], told: AbstractSet[str]) -> list[Warned]:
+    """Leave out what was told already."""
+    return [one for one in warned if one.id not in told]
+
+
+def draft(
+    authority: Authority,
+    operator: str,
+    keys: Sequence[Warned],
+    aside: Sequence[SetAside],
+    now: datetime,
+    message_id: str,
+) -> Draft:
+    """Write the report.
+
+    Args:
+        authority: who runs this node.
+        operator: the address that it goes to.
+        keys: what is to be said of keys.
+        aside: mails quarantined since the last report.
+        now: the time of the report.
+        message_id: with angle brackets.
+    """
+    header = {
+        "From": formataddr((f"ecertmail at {authority.name}", authority.address)),
+        "To": operator,
+        "Subject": f"ecertmail: {len(aside)} mails in quarantine, {len(keys)} keys to renew",
+        "Date": format_datetime(now),
+        "Message-ID": message_id,
+        "Auto-Submitted": "auto-generated",
+        LOOP: authority.address,
+    }
+    kind, inner = compose.protected("multipart/mixed", header)
+    part = compose.multipart(kind, [compose.text(_text(keys, aside))], message_id, inner)
+    return Draft(header=header, part=part, message_id=message_id)
+
+
+def _text(keys: Sequence[Warned], aside: Sequence[SetAside]) -> str:
+    lines = []
+    if keys:
+        lines += ["Keys that end. A partner's new key: `ecertmail partner keys --help`.", ""]
+        lines += [f"  {warned.sentence}" for warned in keys] + [""]
+    if aside:
+        lines += ["Mails in quarantine since the last report. Each one: `ecertmail spool show ID`.", ""]
+        lines += [
+            f"  {one.id}  {one.reason}  from <{one.reverse_path}> at {one.peer}" for one in aside[:_MOST]
+        ]  # fmt: skip
+        lines += [f"  and {len(aside) - _MOST} more"] if len(aside) > _MOST else []
+    return "\n".join([*lines, ""])
