@@ -44,5 +44,9 @@ class StoreError(PermanentError):
     exit_code = 6
 
 
+class WorkersError(TemporaryError):
+    """No worker process can be started now."""
+
+
 class StoreBusyError(TemporaryError):
     """A database cannot take a write now: disk full, locked, or an I/O error."""

@@ -7,12 +7,14 @@ claim and no other message anything. Pebble does that; `concurrent.futures` fail
 import multiprocessing
 import resource
 from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from pebble import ProcessPool
 
+from ecertmail.errors import WorkersError
 from ecertmail.message import Envelope
 from ecertmail.model import Examination
 from ecertmail.ports import OpenPgp
@@ -36,23 +38,41 @@ class Workers:
     def __init__(self, openpgp: OpenPgp, build: Callable[[], Examine], allowance: Allowance) -> None:
         """Take a picklable function that makes the examiner in each worker."""
         self.openpgp = openpgp
-        self._seconds = allowance.seconds
-        context = multiprocessing.get_context("forkserver")  # a plain fork would inherit locks, threads and sockets
-        context.set_forkserver_preload(["ecertmail.assemble"])
-        self._pool = ProcessPool(
-            allowance.workers, initializer=_start, initargs=(build, allowance.megabytes), context=context
-        )
+        self._build = build
+        self._allowance = allowance
+        self._pool = self._start()
 
     def begin(self, envelope: Envelope, octets: bytes) -> Callable[[], Examination]:
         """Start examining a message; the returned function waits for the facts.
 
         That raises TimeoutError when the message took too long, and pebble's ProcessExpired when it killed its worker.
+
+        Raises:
+            WorkersError: no worker can be started now.
         """
-        return partial(_facts, self._pool.schedule(_examine, args=(envelope, octets), timeout=self._seconds))
+        return partial(_facts, self._schedule(envelope, octets))
+
+    def _schedule(self, envelope: Envelope, octets: bytes) -> Any:
+        if not self._pool.active:  # a worker could not load what it needs; perhaps the next can
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            self._pool = self._start()
+        try:
+            return self._pool.schedule(_examine, args=(envelope, octets), timeout=self._allowance.seconds)
+        except RuntimeError as error:
+            raise WorkersError(f"no worker process can be started ({error}); see the log above") from error
+
+    def _start(self) -> ProcessPool:
+        context = multiprocessing.get_context("forkserver")  # a plain fork would inherit locks, threads and sockets
+        context.set_forkserver_preload(["ecertmail.examining"])
+        initial = (self._build, self._allowance.megabytes)
+        return ProcessPool(self._allowance.workers, initializer=_start, initargs=initial, context=context)
 
     def wait_until_ready(self) -> None:
         """Wait until a worker has loaded what it needs; who claims messages before would hold them for nothing."""
-        self._pool.schedule(_is_ready).result()
+        try:
+            self._pool.schedule(_is_ready).result()
+        except (RuntimeError, BrokenExecutor) as error:
+            raise WorkersError(f"no worker process can be started ({error}); see the log above") from error
 
     def close(self) -> None:
         """Finish what was begun and end the workers."""
@@ -61,7 +81,10 @@ class Workers:
 
 
 def _facts(future: Any) -> Examination:
-    facts: Examination = future.result()
+    try:
+        facts: Examination = future.result()
+    except BrokenExecutor as error:
+        raise WorkersError(f"no worker process can be started ({error}); see the log above") from error
     return facts
 
 

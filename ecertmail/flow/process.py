@@ -35,7 +35,7 @@ class Processor:
             EcertmailError: the trouble is ours (a store, a key); what is undecided was given back to the spool.
         """
         ends: list[SpoolEnd] = []
-        begun = [examiner.begin(spooled.envelope, spooled.octets) for spooled in claimed]
+        begun = self._begin(claimed, examiner)
         for place, (spooled, facts) in enumerate(zip(claimed, begun, strict=True)):
             try:
                 ends.append(self.process(spooled, facts, examiner.openpgp, clock()))
@@ -48,6 +48,13 @@ class Processor:
                 self.spool.retry([spooled.id])
         # A crash here leaves rows in the ledger and in the spool; the next run finds the messages decided.
         self.spool.finish(ends, clock())
+
+    def _begin(self, claimed: Sequence[Spooled], examiner: Examining) -> list[Callable[[], Examination]]:
+        try:
+            return [examiner.begin(spooled.envelope, spooled.octets) for spooled in claimed]
+        except EcertmailError:
+            self.spool.unclaim(spooled.id for spooled in claimed)
+            raise
 
     def process(self, spooled: Spooled, facts: Callable[[], Examination], openpgp: OpenPgp, now: datetime) -> SpoolEnd:
         """Decide one message and commit what follows; the spool still holds it."""
