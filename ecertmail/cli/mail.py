@@ -4,6 +4,7 @@ import base64
 import secrets
 import sys
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def _sending(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--from", "sender", help="Your registered address; by default the installation's."),
         click.option("--key", "fingerprint", help="Sign with this key of your GnuPG, not with an installation's."),
         click.option("--home", type=_PATH, default=Path("~/.gnupg"), help="With --key: the GnuPG home."),
+        click.option("--encrypt-to", type=_FILE, help="Encrypt to the public key in this file, the recipient's."),
         click.option("-o", "--output", type=_PATH, help="Write here instead of to standard output."),
     )
     for option in reversed(options):
@@ -75,7 +77,12 @@ def offer_key(context: click.Context, /, key_file: Path, output: Path | None, **
 
 
 def _letter(
-    context: click.Context, recipient: str, sender: str | None, fingerprint: str | None, home: Path
+    context: click.Context,
+    recipient: str,
+    sender: str | None,
+    fingerprint: str | None,
+    home: Path,
+    encrypt_to: Path | None,
 ) -> tuple[Letter, Sign]:
     """Who writes to whom, and with which key; an installation's unless another is named."""
     if fingerprint:
@@ -87,7 +94,9 @@ def _letter(
         sender = sender or config.authority.address
         signer = examining.load_examiner(config).openpgp.sign
     message_id = f"<{secrets.token_hex(12)}@{sender.rpartition('@')[2]}>"
-    return Letter(sender=sender, recipient=recipient, now=app.now(), message_id=message_id), signer
+    encrypt = partial(openpgp.encrypt_to, openpgp.read_public_key(encrypt_to.read_bytes())) if encrypt_to else None
+    letter = Letter(sender=sender, recipient=recipient, now=app.now(), message_id=message_id, encrypt=encrypt)
+    return letter, signer
 
 
 def _write(octets: bytes, output: Path | None) -> None:

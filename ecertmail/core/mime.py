@@ -109,13 +109,12 @@ def _message(signed: bytes, signature: bytes, outer: Message, *, encrypted: bool
         content_type, inside = part.type, protected(part)
     except BrokenError:  # found again, and told, once somebody's signature stands behind it
         content_type, inside = "", None
-    shown = part.header if inside else outer
     return SignedMessage(
         signed_octets=signed,
         signature=signature,
         from_address=sender(outer),
-        message_id=text(shown, "Message-ID"),
-        subject=text(shown, "Subject"),
+        message_id=(text(part.header, "Message-ID") if inside else "") or text(outer, "Message-ID"),
+        subject=(text(part.header, "Subject") if inside else "") or text(outer, "Subject"),
         content_type=content_type,
         protected=inside,
         traits=traits(outer),

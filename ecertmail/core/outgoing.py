@@ -6,18 +6,23 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from ecertmail.core import compose, key_offer
+from ecertmail.core.compose import Draft
 
 Sign = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """What stands on an outgoing mail: plain addresses, the Date, and the Message-ID with angle brackets."""
+    """What stands on an outgoing mail: plain addresses, the Date, and the Message-ID with angle brackets.
+
+    `encrypt` makes an armoured OpenPGP message; None leaves the mail in clear.
+    """
 
     sender: str
     recipient: str
     now: datetime
     message_id: str
+    encrypt: Callable[[bytes], bytes] | None = None
 
 
 def batch_mail(documents: Sequence[tuple[str, bytes]], letter: Letter, sign: Sign) -> bytes:
@@ -54,6 +59,9 @@ def _mail(subject: str, text: str, attached: Sequence[bytes], letter: Letter, si
         "Date": format_datetime(letter.now),
         "Message-ID": letter.message_id,
     }
-    kind, inner = compose.protected("multipart/mixed", header)
+    outer = {**header, "Subject": "[...]"} if letter.encrypt else header
+    kind, inner = compose.protected("multipart/mixed", header, outer if letter.encrypt else None)
     part = compose.multipart(kind, [compose.text(text), *attached], letter.message_id, inner)
-    return compose.signed(part, sign(part), letter.message_id, header)
+    draft = Draft(header=outer, part=part, message_id=letter.message_id)
+    signature = sign(part)
+    return draft.encrypted(letter.encrypt(draft.inside(signature))) if letter.encrypt else draft.signed(signature)

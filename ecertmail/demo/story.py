@@ -9,6 +9,7 @@ from ecertmail.demo.node import DemoNode, ObservedError, wait_for
 
 _HERE = Path(__file__).parent
 _NUMBERS = ("NZL2009/0001/26", "NZ-2026-004711")
+_THIRD = "NZL2009/0003/26"
 _FORGED = "NZL2009/0001/27"
 
 
@@ -18,6 +19,8 @@ def tell(folder: Path, wellington: DemoNode, beijing: DemoNode, keep: bool) -> N
     batch = _send_batch(folder, wellington, beijing)
     _verify_receipt(folder, wellington, beijing, batch)
     _look_up(beijing, keep)
+    _encrypt(folder, wellington, beijing)
+    _replay(folder, wellington, beijing)
     _forge(folder, wellington, beijing)
     _end(wellington, beijing)
 
@@ -77,6 +80,47 @@ def _look_up(beijing: DemoNode, keep: bool) -> None:
         _seen(f"look yourself: ecertmail -C {beijing.folder}/ecertmail.toml lookup {_NUMBERS[0]}")
 
 
+def _encrypt(folder: Path, wellington: DemoNode, beijing: DemoNode) -> None:
+    _chapter("New Zealand sends a third one, encrypted to China's key")
+    document, mail = folder / "third.xml", folder / "encrypted.eml"
+    document.write_bytes(_read(_HERE / "certificates.xml").replace(_NUMBERS[0].encode(), _THIRD.encode()))
+    to_china = ("--to", beijing.address, "--encrypt-to", str(beijing.key_file))
+    wellington.run("sign", str(document), *to_china, "-o", str(mail))
+    _expect(_THIRD.encode() not in _read(mail), "the number stands in clear in the encrypted mail")
+    beijing.send(_read(mail), wellington.address, beijing.address)
+    receipt = _newest_receipt(wellington, 2, folder)
+    facts = wellington.query("verify-receipt", str(receipt), "--key", str(beijing.key_file))["receipt"]
+    _expect(facts["outcome"] == "accepted", f"the receipt says {facts['outcome']}")
+    _expect([line["number"] for line in facts["certificates"]] == [""], "the receipt quotes what was encrypted")
+    _expect(len(beijing.query("lookup", _THIRD)) == 1, f"{_THIRD} is not recorded")
+    _seen(f"{_THIRD}, decrypted, verified and recorded; its receipt quotes nothing of it in clear")
+
+
+def _replay(folder: Path, wellington: DemoNode, beijing: DemoNode) -> None:
+    _chapter("Somebody carries a batch that New Zealand signed for Australia to China")
+    mail = folder / "for-australia.eml"
+    wellington.run("sign", str(folder / "third.xml"), "--to", "ecert@daff.demo.example", "-o", str(mail))
+    beijing.send(_read(mail), wellington.address, beijing.address)
+    receipt = _newest_receipt(wellington, 3, folder)
+    facts = wellington.query("verify-receipt", str(receipt), "--key", str(beijing.key_file))["receipt"]
+    _expect(facts["outcome"] == "refused", f"the receipt says {facts['outcome']}")
+    _expect(facts["findings"][0].startswith("not-for-us"), f"the reason given is {facts['findings']}")
+    _seen("the signature is good, but what was signed is addressed to another: refused, and New Zealand is told")
+
+
+def _newest_receipt(node: DemoNode, number: int, folder: Path) -> Path:
+    """Wait until so many receipts have come to a node, and save the last one."""
+
+    def enough() -> list[dict[str, Any]]:
+        receipts = _archived(node)
+        return receipts if len(receipts) >= number else []
+
+    receipts = wait_for(f"receipt number {number}", enough)
+    file = folder / f"receipt-{number}.eml"
+    file.write_bytes(node.run("spool", "export", receipts[0]["id"]))
+    return file
+
+
 def _forge(folder: Path, wellington: DemoNode, beijing: DemoNode) -> None:
     _chapter("A forger sends a certificate in New Zealand's name")
     forger = DemoNode("forger", wellington.institution, "NZ", folder, 0, 0)
@@ -94,7 +138,7 @@ def _forge(folder: Path, wellington: DemoNode, beijing: DemoNode) -> None:
     beijing.run("lookup", _FORGED, expect=4)
     _seen(f"ecertmail lookup {_FORGED}: no certificate with this number is recorded here")
     deliveries = beijing.query("status")["deliveries"]
-    _expect(deliveries == {"delivered": 1}, f"mails have left China: {deliveries}")
+    _expect(deliveries == {"delivered": 3}, f"mails have left China: {deliveries}")
     _expect(len(_archived(wellington)) == before, "New Zealand got a mail about the forgery")
     _seen("nobody was mailed about it")
 
@@ -102,7 +146,7 @@ def _forge(folder: Path, wellington: DemoNode, beijing: DemoNode) -> None:
 def _end(wellington: DemoNode, beijing: DemoNode) -> None:
     _chapter("The ledger")
     facts = beijing.query("ledger", "verify")
-    _expect(facts["faults"] == [] and facts["size"] == 3, f"the ledger is not as expected: {facts}")
+    _expect(facts["faults"] == [] and facts["size"] == 6, f"the ledger is not as expected: {facts}")
     _seen(f"every hash recomputed: {facts['size']} entries, root {facts['root']}")
     wellington.stop()
     beijing.stop()

@@ -5,6 +5,7 @@ say why it refuses, so a refused signature is shown to gpg once, to tell a forge
 does it tell the date of a signature inside an encrypted message, so gpg takes off the encryption and leaves packets.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,6 +82,20 @@ def _is_weak(key: bytes) -> bool:
     return key[5] == _DSA or (key[5] in _RSA and int.from_bytes(key[6:8], "big") < 2048)
 
 
+def encrypt_to(key: PublicKey, octets: bytes) -> bytes:
+    """Return an armoured OpenPGP message that only the owner of this key can read.
+
+    Raises:
+        KeyringError: the key is revoked, or has no encryption subkey that is valid now.
+    """
+    if key.revoked:
+        raise KeyringError(f"the key {key.fingerprint} is revoked")
+    try:
+        return bytes(pysequoia.encrypt(octets, recipients=[key.cert]))
+    except Exception as error:
+        raise KeyringError(f"nothing can be encrypted to {key.fingerprint}: {_first_line(error)}") from error
+
+
 class OpenPgpEngine:
     """Checks signatures against the given keys, signs and decrypts with the node's key, encrypts to the given keys."""
 
@@ -145,11 +160,8 @@ class OpenPgpEngine:
     def encrypt(self, octets: bytes, fingerprints: Sequence[str]) -> bytes | None:
         """Encrypt to the first of these keys that can be encrypted to now; None if there is none."""
         for key in filter(None, map(self._keys.get, fingerprints)):
-            try:
-                if not key.revoked:
-                    return bytes(pysequoia.encrypt(octets, recipients=[key.cert]))
-            except Exception:  # noqa: BLE001, S112 - it has no encryption subkey that is valid now; the next may
-                continue
+            with contextlib.suppress(KeyringError):
+                return encrypt_to(key, octets)
         return None
 
     def fingerprint(self, public_key: bytes) -> str:

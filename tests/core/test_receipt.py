@@ -40,6 +40,10 @@ VERDICTS = {
     "partial": Verdict(outcome=Outcome.PARTIAL, results=(RECORDED, CONFLICT, BAD)),
     "refused": Verdict(outcome=Outcome.REFUSED, results=(BAD,)),
     "refused as a whole": Verdict(outcome=Outcome.REFUSED, findings=(Finding(code=FindingCode.KEY_EXPIRED),)),
+    "key offered": Verdict(
+        outcome=Outcome.KEY_OFFERED,
+        findings=(Finding(code=FindingCode.KEY_OFFERED, detail="A" * 40, severity=Severity.WARNING),),
+    ),
 }
 
 
@@ -225,6 +229,34 @@ def test_the_header_stands_in_the_signed_part_too() -> None:
     assert b'hp="clear"' in inner
     for name in ("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References"):
         assert f"{name}: {draft.header[name]}".encode() in inner.split(b"\r\n")
+
+
+def test_an_encrypted_receipt_hides_its_subject_and_keeps_it_inside() -> None:
+    draft = receipt.draft(CHINA, examination(), VERDICTS["accepted"], 7, NOW, MESSAGE_ID, cipher=True)
+    mail = draft.encrypted(b"-----BEGIN PGP MESSAGE-----\n\nabc\n-----END PGP MESSAGE-----\n")
+    assert isinstance(mime.read(mail), mime.Encrypted)
+    assert b"Subject: [...]\r\n" in mail
+    assert b"2 of 2" not in mail
+    inside = draft.part.partition(b"\r\n\r\n")[0]
+    assert b"Subject: Accepted: 2 of 2 certificates" in inside
+    assert b"HP-Outer: Subject: [...]" in inside
+    assert b'hp="cipher"' in inside
+    assert_unbreakable(mail, 998)
+
+
+@pytest.mark.parametrize("verdict", VERDICTS.values(), ids=VERDICTS.keys())
+def test_a_discreet_receipt_names_outcome_codes_and_hashes_and_quotes_nothing(verdict: Verdict) -> None:
+    words = replace(signed_message(), subject="Forty tonnes")
+    bare = receipt.discreet(examination(message=words), verdict)
+    draft = drafted(bare[1], bare[0])
+    root = valid(draft)
+    assert [e.get("sha256") for e in root.iterfind("{*}certificate")] == [
+        result.certificate.sha256 if result.certificate else None for result in verdict.results
+    ]
+    said = "".join(leaf.data.decode() for leaf in leaves(draft))
+    for secret in ("Forty tonnes", "NZ-1", "NZ-3", "batch.xml", "line 3", "A" * 40):
+        assert secret not in said
+    assert all(finding.code.code in said for finding in verdict.findings)
 
 
 NAMES = ("China Customs", "中国海关", 'The "Authority", of X', "Te Manatū Ahu Matua " * 8)
