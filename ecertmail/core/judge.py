@@ -90,7 +90,7 @@ def _objections(examination: Examination, policy: Policy, now: datetime) -> tupl
         rules.key_still_valid(check, now),
         rules.key_in_force(check, partner, now),
         rules.signed_lately(check, examination.envelope.received_at, policy),
-        rules.addressed_to_us(message, policy),
+        rules.offer_for_us(message, policy) if examination.offer else rules.addressed_to_us(message, policy),
         rules.sure_enough(examination.assurance, partner),
     )
     return tuple(finding for finding in found if finding)

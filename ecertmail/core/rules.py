@@ -37,6 +37,12 @@ def addressed_to_us(message: SignedMessage, policy: Policy) -> Finding | None:
     return Finding(code=FindingCode.NOT_FOR_US, where="To", detail=", ".join(sorted(recipients))[:200])
 
 
+def offer_for_us(message: SignedMessage, policy: Policy) -> Finding | None:
+    """A key offer names nobody but in a protected To, so it must have one that names us (rule 9)."""
+    named = message.protected is not None and message.protected.recipients & policy.mailboxes
+    return None if named else Finding(code=FindingCode.NOT_FOR_US, where="To", detail="it is not protected")
+
+
 def certificate_for_us(certificate: Certificate, message: SignedMessage, policy: Policy) -> Finding | None:
     """Where no protected To names us, the certificate itself must: our country imports (rule 9)."""
     named = message.protected is not None and message.protected.recipients & policy.mailboxes

@@ -5,6 +5,7 @@ claim and no other message anything. Pebble does that; `concurrent.futures` fail
 """
 
 import multiprocessing
+import os
 import resource
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
@@ -18,6 +19,8 @@ from ecertmail.errors import WorkersError
 from ecertmail.message import Envelope
 from ecertmail.model import Examination
 from ecertmail.ports import OpenPgp
+
+_NICE = 5
 
 Examine = Callable[[Envelope, bytes], Examination]
 _READY: list[Examine] = []  # in a worker: its examiner, made once, since keys and schemas take long to load
@@ -89,7 +92,8 @@ def _facts(future: Any) -> Examination:
 
 
 def _start(build: Callable[[], Examine], megabytes: int) -> None:
-    """Run once in a worker: limit it, then load what examining needs."""
+    """Run once in a worker: limit it, let accepting go first, then load what examining needs."""
+    os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, megabytes << 20))
     _READY[:] = [build()]
