@@ -116,7 +116,7 @@ def _engine(made_of: Materials, signer: pysequoia.PySigner | None = None) -> pgp
     keyring = GnupgKeyring(made_of.home)
     unwrap = partial(keyring.unwrap, passphrase=made_of.passphrase, longest=made_of.longest)
     keys = {fingerprint: pgp.read_public_key(octets) for fingerprint, octets in made_of.keys.items()}
-    return pgp.OpenPgpEngine(keys, keyring.explain, signer, unwrap, both=made_of.both)
+    return pgp.OpenPgpEngine(keys, keyring.explain, signer, unwrap, longest=made_of.longest, both=made_of.both)
 
 
 def _require_encryption(config: Config, engine: pgp.OpenPgpEngine) -> None:

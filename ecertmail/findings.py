@@ -31,7 +31,7 @@ class FindingCode(Enum):
     SIGNATURE_MULTIPLE = "The signature part holds more than one signature; exactly one is accepted."
     SIGNATURE_UNKNOWN_KEY = "The signature is by a key that no registered partner has."
     SIGNATURE_BAD = "The signature does not match the signed content."
-    SIGNATURE_WEAK = "The signature or key uses an algorithm that is no longer accepted (SHA-1, MD5, RSA under 2048)."
+    SIGNATURE_WEAK = "The signature or key uses an algorithm that is no longer accepted (SHA-1, RSA under 2048 bits)."
     SIGNATURE_DISPUTED = "Two verifiers disagree about the signature; the operator will look at it."
     SIGNATURE_STALE = "The signature is older than this node accepts; sign the content anew and send it again."
     SIGNATURE_FUTURE = "The signature is dated in the future; check the clock of the signing computer."

@@ -14,6 +14,7 @@ class SignatureStatus(StrEnum):
     MULTIPLE = "multiple"
     UNREADABLE = "unreadable"
     WEAK = "weak"
+    EXPIRED = "expired"
     KEY_EXPIRED = "key-expired"
     KEY_REVOKED = "key-revoked"
     DISPUTED = "disputed"
@@ -34,12 +35,15 @@ class Envelope:
 class Protected:
     """What the header fields inside the signed part say (RFC 9788); the only ones that a robot may rely on.
 
-    `from_address` is None for a From that is not one plain address; `receipt_to` is where the sender asks a receipt to
-    go (Disposition-Notification-To, RFC 8098), None for nowhere.
+    `from_address` is the outer one where there is none inside, and None for one that is not one plain address.
+    `addressed` says whether there is a To or Cc at all, `complete` whether there is a From as well. `receipt_to` is
+    where the sender asks a receipt to go (Disposition-Notification-To, RFC 8098), None for nowhere.
     """
 
     from_address: str | None
-    recipients: frozenset[str]
+    recipients: frozenset[str] = frozenset()
+    addressed: bool = False
+    complete: bool = False
     receipt_to: str | None = None
 
 
@@ -59,6 +63,7 @@ class SignedMessage:
     """The two halves of a signed mail, sliced from the received or decrypted octets (RFC 3156 sections 5 and 6).
 
     `from_address` is the outer one; `message_id` and `subject` are the protected ones where there are such.
+    Of an encrypted mail the Message-ID is the outer one, since an answer in clear repeats it.
     `content_type` is the media type of what was signed, empty when that cannot be read.
     """
 

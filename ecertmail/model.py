@@ -95,7 +95,8 @@ class Examination:
         """How sure we are whose word this is, given that the signature is good."""
         if self.message is None:
             return Assurance.NONE
-        return Assurance.SIGNED_PROTECTED if self.message.protected else Assurance.SIGNED
+        protected = self.message.protected
+        return Assurance.SIGNED_PROTECTED if protected and protected.complete else Assurance.SIGNED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

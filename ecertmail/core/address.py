@@ -11,6 +11,7 @@ _MAILBOX = re.compile(
     r'\s*(?:(?:"(?:[^"\\]|\\.)*"\s*|[^"<>,:;@()\\]*)<(?P<angle>[^<>\s]+)>|(?P<plain>[^<>\s]+))\s*', re.DOTALL
 )
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_COMMENT = re.compile(r"\([^()]*\)")
 
 
 def normal(address: str) -> str | None:
@@ -27,6 +28,8 @@ def single_mailbox(header: str) -> str | None:
 def mailboxes(header: str) -> frozenset[str]:
     """Return every plain address in an address list (RFC 5322 section 3.4); what is none is left out."""
     unquoted = _QUOTED.sub("", header)
+    while (bare := _COMMENT.sub(" ", unquoted)) != unquoted:
+        unquoted = bare
     return frozenset(address for part in unquoted.split(",") if (address := single_mailbox(part)) is not None)
 
 

@@ -7,11 +7,11 @@ same, the answer is stored, and whoever sends the mail again without what stood 
 from enum import Enum
 
 from ecertmail.core.address import belongs
+from ecertmail.core.header import BULK
 from ecertmail.message import Envelope, SignedMessage
 from ecertmail.parties import Partner, Policy
 
 MAX_HOPS = 30
-_BULK = frozenset({"bulk", "junk", "list"})
 
 
 class Silence(Enum):
@@ -40,7 +40,7 @@ def silence(envelope: Envelope, message: SignedMessage, partner: Partner | None,
     registered address: that is no reply to a robot but a service asked for, and a receipt is never answered itself.
     """
     traits = message.traits
-    ours = {message.from_address, envelope.reverse_path} & policy.mailboxes
+    ours = {message.from_address, envelope.reverse_path.lower()} & policy.mailboxes
     cases = {
         Silence.STRANGER: partner is None,
         Silence.OURSELVES: bool(ours),
@@ -48,8 +48,8 @@ def silence(envelope: Envelope, message: SignedMessage, partner: Partner | None,
         Silence.HOPS: traits.hops > MAX_HOPS,
         Silence.NULL_PATH: not envelope.reverse_path,
         Silence.MAILER_DAEMON: _is_daemon(envelope.reverse_path) or _is_daemon(message.from_address or ""),
-        Silence.BULK: traits.precedence in _BULK or traits.is_list,
-        Silence.ROBOT: traits.auto_submitted not in {"", "no"} and not _asked_for(message, partner),
+        Silence.BULK: traits.precedence in BULK or traits.is_list,
+        Silence.ROBOT: bool(traits.auto_submitted) and not _asked_for(message, partner),
     }
     return next((reason for reason, holds in cases.items() if holds), None)
 

@@ -23,7 +23,8 @@ MAX_FIELDS = 200
 MAX_DEPTH = 8
 MAX_PARTS = 50
 
-_FIELD_START = re.compile(rb"^[!-9;-~]+[ \t]*:", re.MULTILINE)
+_FIELD_START = re.compile(rb"^[!-9;-~]+:", re.MULTILINE)
+_NO_FIELD = re.compile(rb"\A[ \t]|^(?![ \t])(?![!-9;-~]+:)(?!\Z)", re.MULTILINE)
 _PARSER = BytesHeaderParser(policy=compat32)
 
 
@@ -73,6 +74,10 @@ def parse(octets: bytes) -> Entity:
         raise BrokenError(FindingCode.MIME_LIMIT, f"header block over {MAX_HEADER_BLOCK} octets")
     if not block.count(b"\r\n") == block.count(b"\r") == block.count(b"\n"):
         raise BrokenError(FindingCode.MIME_MALFORMED, "a header with a bare CR or LF")
+    while block.startswith((b"From ", b">From ")):  # what mbox writes before a mail
+        block = block.partition(b"\r\n")[2]
+    if _NO_FIELD.search(block):  # Python would skip such a line, and perhaps all that follow
+        raise BrokenError(FindingCode.MIME_MALFORMED, "a header line that is no field")
     starts = [match.start() for match in _FIELD_START.finditer(block)]
     if len(starts) > MAX_FIELDS:
         raise BrokenError(FindingCode.MIME_LIMIT, f"more than {MAX_FIELDS} header fields")

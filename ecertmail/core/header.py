@@ -14,6 +14,7 @@ from ecertmail.core.entity import Entity, printable
 from ecertmail.message import Protected, Traits
 
 LOOP = "X-Loop"
+BULK = frozenset({"bulk", "junk", "list"})
 
 
 def text(header: Message, name: str) -> str:
@@ -32,15 +33,17 @@ def sender(header: Message) -> str | None:
     return single_mailbox(_unfold(senders[0])) if len(senders) == 1 else None
 
 
-def protected(part: Entity) -> Protected | None:
-    """Read the protected header of a signed part; None if it has none, or none that says who sent it."""
+def protected(part: Entity, outer: Message) -> Protected | None:
+    """Read the protected header of a signed part; None if it has none, or neither sender nor recipients in it."""
     marked = part.parameter("hp") in {"clear", "cipher"} or part.parameter("protected-headers") == "v1"
-    if not marked or "From" not in part.header:
-        return None
     fields = [_unfold(value) for name in ("To", "Cc") for value in part.header.get_all(name, [])]
+    if not marked or not (fields or "From" in part.header):
+        return None
     return Protected(
-        from_address=sender(part.header),
+        from_address=sender(part.header if "From" in part.header else outer),
         recipients=frozenset[str]().union(*map(mailboxes, fields)),
+        addressed=bool(fields),
+        complete=bool(fields) and "From" in part.header,
         receipt_to=single_mailbox(_unfold(part.header.get("Disposition-Notification-To", ""))),
     )
 
@@ -48,18 +51,18 @@ def protected(part: Entity) -> Protected | None:
 def traits(header: Message) -> Traits:
     """Read how a mail came about (RFC 3834 section 2, RFC 5064, RFC 2369)."""
     return Traits(
-        auto_submitted=_keyword(header, "Auto-Submitted"),
-        precedence=_keyword(header, "Precedence"),
+        auto_submitted=next((word for word in _keywords(header, "Auto-Submitted") if word not in {"", "no"}), ""),
+        precedence=next((word for word in _keywords(header, "Precedence") if word in BULK), ""),
         is_list="List-Id" in header or "List-Post" in header,
         loops=frozenset(_unfold(value).lower() for value in header.get_all(LOOP, [])),
         hops=len(header.get_all("Received", [])),
     )
 
 
-def _keyword(header: Message, name: str) -> str:
-    """The word before the first `;`, without comments."""
-    bare = re.sub(r"\([^()]*\)", " ", _unfold(header.get(name, "")))
-    return bare.partition(";")[0].strip().lower()
+def _keywords(header: Message, name: str) -> list[str]:
+    """The word before the first `;` of each such field, without comments."""
+    bare = [re.sub(r"\([^()]*\)", " ", _unfold(value)) for value in header.get_all(name, [])]
+    return [field.partition(";")[0].strip().lower() for field in bare]
 
 
 def _unfold(value: object) -> str:

@@ -7,7 +7,7 @@ ledger. *Refused*: a partner said it and is told why. *Accepted* (or partly): ea
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ecertmail.core import rules
 from ecertmail.core.states import CERTIFICATE
@@ -26,6 +26,9 @@ from ecertmail.model import (
 )
 from ecertmail.parties import Partner, Policy
 
+CLOCK_SKEW = timedelta(minutes=30)
+"""What Sequoia forgives a clock."""
+
 _SILENT = {
     SignatureStatus.BAD: FindingCode.SIGNATURE_BAD,
     SignatureStatus.UNKNOWN_KEY: FindingCode.SIGNATURE_UNKNOWN_KEY,
@@ -37,6 +40,7 @@ _SILENT = {
 
 _ANSWERED = {
     SignatureStatus.WEAK: FindingCode.SIGNATURE_WEAK,
+    SignatureStatus.EXPIRED: FindingCode.SIGNATURE_STALE,
     SignatureStatus.KEY_EXPIRED: FindingCode.KEY_EXPIRED,
     SignatureStatus.KEY_REVOKED: FindingCode.KEY_REVOKED,
 }
@@ -73,7 +77,7 @@ def _nobody_we_know(examination: Examination) -> tuple[Finding, ...]:
     if examination.message is None or examination.signature is None:
         return examination.findings
     silent = _SILENT.get(examination.signature.status)
-    if silent:
+    if silent and not _ahead_of_us(examination):
         return (Finding(code=silent, detail=examination.signature.fingerprint),)
     if examination.partner is None:
         return (Finding(code=FindingCode.SIGNATURE_UNKNOWN_KEY, detail=examination.signature.fingerprint),)
@@ -84,6 +88,8 @@ def _nobody_we_know(examination: Examination) -> tuple[Finding, ...]:
 def _objections(examination: Examination, policy: Policy, now: datetime) -> tuple[Finding, ...]:
     """What a known partner is told of a mail of its own that may not be relied on."""
     check, message, partner = _identified(examination)
+    if _ahead_of_us(examination):
+        return (Finding(code=FindingCode.SIGNATURE_FUTURE, detail=f"it is dated {check.signed_at:%Y-%m-%d %H:%M} UTC"),)
     if check.status is not SignatureStatus.GOOD:
         return (Finding(code=_ANSWERED[check.status], detail=check.algorithm),)
     found = (
@@ -94,6 +100,14 @@ def _objections(examination: Examination, policy: Policy, now: datetime) -> tupl
         rules.sure_enough(examination.assurance, partner),
     )
     return tuple(finding for finding in found if finding)
+
+
+def _ahead_of_us(examination: Examination) -> bool:
+    """Sequoia refuses a signature of tomorrow and gpg takes it: neither is wrong, and the partner's clock is."""
+    check = examination.signature
+    refused = check is not None and check.status in {SignatureStatus.WEAK, SignatureStatus.DISPUTED}
+    signed_at = check.signed_at if check and refused else None
+    return signed_at is not None and signed_at > examination.envelope.received_at + CLOCK_SKEW
 
 
 def _identified(examination: Examination) -> tuple[SignatureCheck, SignedMessage, Partner]:

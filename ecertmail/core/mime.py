@@ -11,6 +11,8 @@ from ecertmail.core.header import protected, sender, text, traits
 from ecertmail.findings import Finding, FindingCode
 from ecertmail.message import SignedMessage
 
+_SIGNATURE = "application/pgp-signature"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
@@ -72,6 +74,17 @@ def read_decrypted(mail: Encrypted, content: bytes, signature: bytes) -> SignedM
         return broken.finding
 
 
+def content(signed: bytes) -> tuple[Attachment, ...] | Finding:
+    """Return every leaf of a signed part, decoded.
+
+    A text-mode signature covers either line end, so the same signature could have two sets of octets, and two MICs:
+    every line must end with CRLF.
+    """
+    if not signed.count(b"\r\n") == signed.count(b"\r") == signed.count(b"\n"):
+        return Finding(code=FindingCode.MIME_MALFORMED, detail="a bare CR or LF in the signed part")
+    return attachments(signed)
+
+
 def attachments(octets: bytes) -> tuple[Attachment, ...] | Finding:
     """Return every leaf of an entity, decoded, within the limits on depth and number."""
     try:
@@ -97,8 +110,11 @@ def headline(octets: bytes) -> Headline:
 def _signed(root: Entity, outer: Message, *, encrypted: bool) -> SignedMessage:
     if root.type != "multipart/signed":
         raise BrokenError(_why_unsigned(root))
-    if "pkcs7" in root.parameter("protocol").lower():
+    protocol = root.parameter("protocol").lower()
+    if "pkcs7" in protocol:
         raise BrokenError(FindingCode.SMIME_SIGNED)
+    if protocol not in {"", _SIGNATURE}:
+        raise BrokenError(FindingCode.SIGNED_STRUCTURE, f"its protocol is {protocol}")
     signed, signature = _two_parts(root)
     return _message(signed, signature, outer, encrypted=encrypted)
 
@@ -106,14 +122,14 @@ def _signed(root: Entity, outer: Message, *, encrypted: bool) -> SignedMessage:
 def _message(signed: bytes, signature: bytes, outer: Message, *, encrypted: bool) -> SignedMessage:
     try:
         part = parse(signed)
-        content_type, inside = part.type, protected(part)
+        content_type, inside = part.type, protected(part, outer)
     except BrokenError:  # found again, and told, once somebody's signature stands behind it
         content_type, inside = "", None
     return SignedMessage(
         signed_octets=signed,
         signature=signature,
         from_address=sender(outer),
-        message_id=(text(part.header, "Message-ID") if inside else "") or text(outer, "Message-ID"),
+        message_id=(text(part.header, "Message-ID") if inside and not encrypted else "") or text(outer, "Message-ID"),
         subject=(text(part.header, "Subject") if inside else "") or text(outer, "Subject"),
         content_type=content_type,
         protected=inside,
@@ -135,7 +151,7 @@ def _two_parts(root: Entity) -> tuple[bytes, bytes]:
     if len(halves) != 2:
         raise BrokenError(FindingCode.SIGNED_STRUCTURE, f"it has {len(halves)} parts")
     signature = parse(halves[1])
-    if signature.type != "application/pgp-signature":
+    if signature.type != _SIGNATURE:
         raise BrokenError(FindingCode.SIGNED_STRUCTURE, f"its second part is {signature.type}")
     return halves[0], decoded(signature)
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from ecertmail.model import CertificateStatus, Examination, Result, Verdict
+from ecertmail.model import CertificateStatus, Examination, Outcome, Result, Verdict
 
 VERSION = 1
 
@@ -41,7 +41,7 @@ def of_message(spool_id: str, examination: Examination, verdict: Verdict, now: d
         "mic": examination.mic,
         "octets": examination.octets_sha256,
         "outcome": verdict.outcome.value,
-        **({"offered_key": examination.offer.fingerprint} if examination.offer else {}),
+        **_offer(examination, verdict),
         "findings": [finding.code.code for finding in verdict.findings],
         "refused": [
             {"number": result.number[:100], "codes": [finding.code.code for finding in result.findings]}
@@ -49,6 +49,11 @@ def of_message(spool_id: str, examination: Examination, verdict: Verdict, now: d
             if result.code.value == "refused"
         ],
     }
+
+
+def _offer(examination: Examination, verdict: Verdict) -> dict[str, str]:
+    taken = examination.offer if verdict.outcome is Outcome.KEY_OFFERED else None
+    return {"offered_key": taken.fingerprint} if taken else {}
 
 
 def of_certificate(issuer: str, result: Result, message_entry: int, at: str) -> dict[str, object]:

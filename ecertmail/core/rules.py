@@ -31,16 +31,18 @@ def sure_enough(assurance: Assurance, partner: Partner) -> Finding | None:
 
 def addressed_to_us(message: SignedMessage, policy: Policy) -> Finding | None:
     """A protected To or Cc, where there is one, names a mailbox of this node (rule 9)."""
-    recipients = message.protected.recipients if message.protected else frozenset()
-    if not recipients or recipients & policy.mailboxes:
+    inside = message.protected
+    if inside is None or not inside.addressed or inside.recipients & policy.mailboxes:
         return None
-    return Finding(code=FindingCode.NOT_FOR_US, where="To", detail=", ".join(sorted(recipients))[:200])
+    detail = ", ".join(sorted(inside.recipients))[:200]
+    return Finding(code=FindingCode.NOT_FOR_US, where="To", detail=detail)
 
 
 def offer_for_us(message: SignedMessage, policy: Policy) -> Finding | None:
-    """A key offer names nobody but in a protected To, so it must have one that names us (rule 9)."""
-    named = message.protected is not None and message.protected.recipients & policy.mailboxes
-    return None if named else Finding(code=FindingCode.NOT_FOR_US, where="To", detail="it is not protected")
+    """A key offer names nobody but in a protected To, so it must have one, and it must name us (rule 9)."""
+    if message.protected is None or not message.protected.addressed:
+        return Finding(code=FindingCode.HEADERS_NOT_PROTECTED)
+    return addressed_to_us(message, policy)
 
 
 def certificate_for_us(certificate: Certificate, message: SignedMessage, policy: Policy) -> Finding | None:

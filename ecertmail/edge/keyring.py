@@ -14,7 +14,7 @@ _EXPLAINED = {
     "signature valid": SignatureStatus.GOOD,
     "signature good": SignatureStatus.GOOD,
     "signing key has expired": SignatureStatus.KEY_EXPIRED,
-    "signature expired": SignatureStatus.KEY_EXPIRED,
+    "signature expired": SignatureStatus.EXPIRED,
     "signing key was revoked": SignatureStatus.KEY_REVOKED,
 }
 
@@ -87,7 +87,7 @@ class GnupgKeyring:
         if len(seen.sig_info) > 1 or seen.pubkey_fingerprint != fingerprint:
             return SignatureStatus.BAD
         if any(problem.get("status") == "signature expired" for problem in seen.problems):
-            return SignatureStatus.KEY_EXPIRED
+            return SignatureStatus.EXPIRED
         return _EXPLAINED.get(seen.key_status or seen.status, SignatureStatus.BAD)
 
     def unwrap(self, ciphertext: bytes, passphrase: str, longest: int) -> bytes | None:
@@ -102,7 +102,7 @@ class GnupgKeyring:
             The packets inside, or None if they cannot be decrypted or were tampered with.
         """
         options = ["--unwrap", "--max-output", str(longest)]
-        seen = self._gpg.decrypt(ciphertext, passphrase=passphrase, extra_args=options)
+        seen = self._gpg.decrypt(ciphertext, passphrase=passphrase or None, extra_args=options)
         return bytes(seen.data) if seen.ok and seen.data else None
 
     def close(self) -> None:

@@ -67,7 +67,7 @@ class Examiner:
 
     def _content(self, signed: bytes, partner: Partner) -> Batch | Finding | KeyOffer:
         """Read certificates, or else the offer of a new key; only ever from what a partner's key has signed."""
-        leaves = mime.attachments(signed)
+        leaves = mime.content(signed)
         if isinstance(leaves, Finding):
             return leaves
         offer = key_offer.read(leaves)

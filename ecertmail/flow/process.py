@@ -97,7 +97,7 @@ class Processor:
         entry = tx.append([(kind, record.canonical(record.of_message(spool_id, examination, verdict, now)))])[0]
         partner = examination.partner
         assert partner is not None  # noqa: S101 - judge quarantines strangers
-        if examination.offer is not None:
+        if examination.offer is not None and verdict.outcome is Outcome.KEY_OFFERED:
             tx.put_offer(entry, partner.id, examination.offer)
         results = _record_results(tx, partner.id, verdict.results, entry, now)
         mail = None

@@ -71,6 +71,7 @@ SILENT = {
 }
 ANSWERED = {
     SignatureStatus.WEAK: FindingCode.SIGNATURE_WEAK,
+    SignatureStatus.EXPIRED: FindingCode.SIGNATURE_STALE,
     SignatureStatus.KEY_EXPIRED: FindingCode.KEY_EXPIRED,
     SignatureStatus.KEY_REVOKED: FindingCode.KEY_REVOKED,
 }

@@ -148,7 +148,7 @@ REFUSED = {
     "nothing": (b"", FindingCode.NOT_SIGNED),
     "no header": (b"\r\nHello", FindingCode.NOT_SIGNED),
     "plain text": (HEAD + PART, FindingCode.NOT_SIGNED),
-    "not MIME": (b"\x00\xff\x00", FindingCode.NOT_SIGNED),
+    "not MIME": (b"\x00\xff\x00", FindingCode.MIME_MALFORMED),
     "no closing boundary": (signed(close=b""), FindingCode.MIME_MALFORMED),
     "cut in the signature": (signed().rpartition(b"\r\n--abc--")[0], FindingCode.MIME_MALFORMED),
     "LF only": (signed().replace(b"\r\n", b"\n"), FindingCode.MIME_MALFORMED),

@@ -146,7 +146,7 @@ def test_a_signature_that_has_expired_itself_is_not_called_weak(sender: Gpg, key
     key = sender.generate("long@x.example", at="20200101T000000")
     keyring.add(sender.public(key))
     signature = sender.sign(SIGNED, key, "--default-sig-expire", "1d", at="20200601T000000")
-    assert keyring.explain(SIGNED, signature, key) is SignatureStatus.KEY_EXPIRED
+    assert keyring.explain(SIGNED, signature, key) is SignatureStatus.EXPIRED
 
 
 def test_explaining_leaves_no_file_behind(sender: Gpg, keyring: GnupgKeyring, known_key: str, home: Path) -> None:

@@ -173,7 +173,7 @@ def test_a_signature_that_claims_another_partners_key_is_bad_and_not_that_partne
     sig = pysequoia.Sig.from_bytes(ONE)
     assert sig.issuer_fingerprint is not None
     assert sig.issuer_key_id is not None
-    ids = [key_id for key_id in au.public.key_ids if len(key_id) == 40 and key_id != au.fingerprint]
+    ids = [name for part in au.public.parts for name in part.names if len(name) == 40 and name != au.fingerprint]
     for claimed in ids:
         lie = ONE.replace(bytes.fromhex(sig.issuer_fingerprint), bytes.fromhex(claimed))
         lie = lie.replace(bytes.fromhex(sig.issuer_key_id), bytes.fromhex(claimed[-16:]))

@@ -152,7 +152,7 @@ def test_a_partners_mail_that_cannot_be_used_is_answered_with_the_reason(
 
 STRANGERS = {
     "unsigned": (b"From: ecert@mpi.example\r\n\r\n" + certificates_xml("NZ-1"), "not-signed"),
-    "nonsense": (b"\x00\xff", "not-signed"),
+    "nonsense": (b"\x00\xff", "mime-malformed"),
     "changed after signing": (
         batch_mail(certificates_xml("NZ-1")).replace(b"Electronic export", b"Electronic import"),
         "signature-bad",
@@ -454,7 +454,7 @@ def test_a_spool_that_cannot_be_written_afterwards_is_tried_again_without_a_rest
     node.spool.finishing = Trouble(*calls)
     node.run_through_trouble()
     assert node.states() == {"archived": 20, "quarantined": 1}
-    assert [reason for _, reason in node.quarantined()] == ["not-signed"]
+    assert [reason for _, reason in node.quarantined()] == ["mime-malformed"]
     assert len({delivery.message_id for delivery in node.receipts()}) == 20
 
 

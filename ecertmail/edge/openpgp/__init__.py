@@ -1,0 +1,11 @@
+"""OpenPGP: facts about signatures, our own signature, encryption; no policy here, `core/judge.py` decides.
+
+`pysequoia` does the per-message work in-process, a hundred times faster than a gpg process and stricter. It does not
+say why it refuses, so a refused signature is shown to gpg once, to tell a forged one from one by an expired key. Nor
+does it tell the date of a signature inside an encrypted message, so gpg takes off the encryption and leaves packets.
+"""
+
+from ecertmail.edge.openpgp.engine import Explain, OpenPgpEngine
+from ecertmail.edge.openpgp.keys import PublicKey, encrypt_to, load_signer, read_public_key
+
+__all__ = ["Explain", "OpenPgpEngine", "PublicKey", "encrypt_to", "load_signer", "read_public_key"]
