@@ -54,9 +54,14 @@ def test_no_octets_make_it_raise(octets: bytes) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [LITERAL, compressed(1, raw_deflate(LITERAL)), compressed(2, zlib.compress(LITERAL)), compressed(3, bz2.compress(LITERAL))],
+    [
+        LITERAL,
+        compressed(1, raw_deflate(LITERAL)),
+        compressed(2, zlib.compress(LITERAL)),
+        compressed(3, bz2.compress(LITERAL)),
+    ],
     ids=["plain", "ZIP", "ZLIB", "BZip2"],
-)  # fmt: skip
+)
 def test_a_message_is_unpacked_once(message: bytes) -> None:
     assert uncompressed(message, 1000) == LITERAL
 
