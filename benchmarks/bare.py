@@ -76,7 +76,8 @@ class Node:
     def drain(self) -> None:
         """Decide everything that is spooled, as many at once as `app` does."""
         while claimed := self.spool.claim(NOW, CLAIM_AT_ONCE):
-            self._processor.process_all(claimed, self._examiner, lambda: NOW)
+            begun = self._processor.begin(claimed, self._examiner)
+            self._processor.decide_all(begun, self._examiner.openpgp, lambda: NOW)
 
     def claim(self) -> Spooled:
         """Take one message out of the spool."""
@@ -85,7 +86,7 @@ class Node:
     def decide(self, spooled: Spooled) -> None:
         """Decide one claimed message: examine, judge, commit."""
         facts = self._examiner.begin(spooled.envelope, spooled.octets)
-        self._processor.process(spooled, facts, self._examiner.openpgp, NOW)
+        self._processor.decide(spooled, facts.result(), self._examiner.openpgp, NOW)
 
     def check(self, messages: int, certificates: int) -> None:
         """Make sure that the work was really done: a refusal would be quicker."""

@@ -9,10 +9,11 @@ import contextlib
 import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from ecertmail import assemble, examining, steps
@@ -24,6 +25,7 @@ from ecertmail.edge.smtp_out import SmarthostSender
 from ecertmail.edge.workers import Workers
 from ecertmail.errors import EcertmailError, TemporaryError
 from ecertmail.flow.intake import Intake
+from ecertmail.flow.process import Processor
 from ecertmail.message import Spooled
 from ecertmail.ports import EventLog
 from ecertmail.store.ledger import SqliteLedger
@@ -32,6 +34,7 @@ from ecertmail.store.spool import SpoolReader, SqliteSpool
 
 CLAIM_AT_ONCE = 100
 GATHER_SECONDS = 0.05
+EXAMINE_SECONDS = 0.5
 RETRY_SECONDS = 10.0
 REPORT_SECONDS = 300.0
 
@@ -150,14 +153,27 @@ class Node:
                 await asyncio.to_thread(self._retired.pop().close)
             try:
                 claimed = await self._in_ledger_thread(partial(self._spool.claim, now(), CLAIM_AT_ONCE))
-                if claimed:
-                    await self._in_ledger_thread(partial(processor.process_all, claimed, self._workers, now))
-                    self._staged.set()
-                    self._arrived.set()
+                await self._decide(processor, claimed)
             except EcertmailError as error:
                 claimed = []
                 self._log.error("process.waiting", error=str(error), seconds=RETRY_SECONDS)
                 self._loop.call_later(RETRY_SECONDS, self._arrived.set)
+
+    async def _decide(self, processor: Processor, claimed: list[Spooled]) -> None:
+        """Decide claimed messages in the order of their arrival, as far as they are examined.
+
+        Waiting is not done in the ledger's thread: deliveries and systemd's watchdog need it too.
+        """
+        workers = self._workers
+        begun = processor.begin(claimed, workers)
+        while begun:
+            await asyncio.to_thread(wait, [facts for _, facts in begun], EXAMINE_SECONDS)
+            ready = list(takewhile(lambda pair: pair[1].done(), begun))
+            if ready:
+                await self._in_ledger_thread(partial(processor.decide_all, ready, workers.openpgp, now))
+                begun = begun[len(ready) :]
+                self._staged.set()
+                self._arrived.set()
 
     async def _deliver(self) -> None:
         sender = SmarthostSender(assemble.smarthost(self._config))

@@ -1,6 +1,7 @@
 """The few doors through which `flow` reaches the world; app hands in real ones, tests hand in fakes that can lie."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -131,8 +132,8 @@ class Examining(Protocol):
     def openpgp(self) -> OpenPgp:
         """Whoever signs and encrypts what is answered."""
 
-    def begin(self, envelope: Envelope, octets: bytes) -> Callable[[], Examination]:
-        """Start on one message; the returned function waits for its facts."""
+    def begin(self, envelope: Envelope, octets: bytes) -> Future[Examination]:
+        """Start on one message; its facts come when they are there."""
 
 
 class Sender(Protocol):

@@ -80,6 +80,7 @@ class LimitsSection(Section):
     connections: Count = 200
     connections_per_address: Count = 50
     messages_per_minute: Count = 600
+    octets_at_once: Count = 200_000_000
     commands: Count = 1000
     idle_timeout: Positive = 60.0
     slowest_rate: Count = 100

@@ -16,16 +16,21 @@ from ecertmail.findings import Finding, FindingCode
 from ecertmail.model import Batch, Certificate, CertificateStatus, Item
 
 MAX_FINDINGS = 20
+MAX_EXPLAINED = 100
 
 Explain = Callable[[etree._Element], list[Finding]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """A compiled schema: `valid` answers fast, `explain` answers where and why, at most 20 times."""
+    """A compiled schema: `valid` answers fast, `explain` answers where and why, at most 20 times, and slowly.
+
+    `brief` says in a few words why `valid` said no the last time.
+    """
 
     valid: Callable[[etree._Element], bool]
     explain: Explain
+    brief: Callable[[], Finding]
 
 
 def is_xml(attachment: Attachment) -> bool:
@@ -77,26 +82,34 @@ def _read_document(
     if not elements:
         return [_unreadable(finding) for finding in schema.explain(root)[:1]]
     explained = schema.explain(root)  # before the elements are taken out of it
-    items = [_judged_alone(element, profile, schema) for element in elements]
+    items: list[Item] = []
+    wrong = 0
+    for element in elements:
+        items.append(_judged_alone(element, profile, schema, wrong < MAX_EXPLAINED))
+        wrong += items[-1].certificate is None
     if all(item.certificate for item in items):  # then it is the rest of the document that is wrong
         items += [_unreadable(replace(finding, where=f"{where} {finding.where}")) for finding in explained[:1]]
     return items
 
 
-def _judged_alone(element: etree._Element, profile: Profile, schema: Schema) -> Item:
-    """Validate one certificate as if it were alone in its document."""
+def _judged_alone(element: etree._Element, profile: Profile, schema: Schema, patient: bool) -> Item:
+    """Validate one certificate as if it were alone in its document; without patience say briefly what is wrong."""
     document = element
     if str(element.tag) != profile.root:
         document = etree.Element(profile.root)
         document.append(element)
-    findings = () if schema.valid(document) else tuple(schema.explain(document))
-    return _item(element, profile, findings)
+    if schema.valid(document):
+        return _item(element, profile)
+    return _item(element, profile, tuple(schema.explain(document)) if patient else (schema.brief(),))
 
 
 def _item(element: etree._Element, profile: Profile, findings: tuple[Finding, ...] = ()) -> Item:
     fields = profile.read(element)
     if findings:
         return Item(number=fields.number, certificate=None, findings=findings)
+    if not fields.number.isprintable():
+        unseen = Finding(code=FindingCode.SCHEMA_INVALID, detail="the number has characters that cannot be seen")
+        return Item(number=fields.number, certificate=None, findings=(unseen,))
     if not fields.number:
         return Item(number="", certificate=None, findings=(Finding(code=FindingCode.NUMBER_MISSING),))
     if fields.status is None:

@@ -14,6 +14,7 @@ class Limits:
     connections: int
     connections_per_address: int
     messages_per_minute: int
+    octets_at_once: int
     commands: int
     idle_timeout: float
     slowest_rate: int
@@ -26,6 +27,7 @@ class Door:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._open: Counter[str] = Counter()
+        self._held = 0
         self._minute = 0
         self._messages: Counter[str] = Counter()
 
@@ -42,6 +44,15 @@ class Door:
         self._open[peer] -= 1
         if self._open[peer] <= 0:
             del self._open[peer]
+
+    def hold(self, octets: int) -> bool:
+        """Count octets of an unfinished message; say whether all such messages together are within the limit."""
+        self._held += octets
+        return self._held <= self._limits.octets_at_once
+
+    def forget(self, octets: int) -> None:
+        """Give back what a message held, once it is stored or refused."""
+        self._held -= octets
 
     def admit_message(self, peer: str, now: datetime) -> bool:
         """Admit one more message from this address, if there are not too many in this minute."""

@@ -166,7 +166,7 @@ def _readable(authority: Authority, examination: Examination, verdict: Verdict, 
         *(f"{_sentence(finding)}" for finding in verdict.findings),
     ]
     for result in verdict.results:
-        lines.append(f"{result.number or '(no number)'}: {_WORDS[result.code]}")
+        lines.append(f"{printable(result.number) or '(no number)'}: {_WORDS[result.code]}")
         lines += [f"    {_sentence(finding)}" for finding in result.findings]
     lines += ["", _NEXT[verdict.outcome], "", "This mail was made by a program; its attachments are for programs."]
     return "\n".join(lines) + "\n"

@@ -8,9 +8,8 @@ import multiprocessing
 import os
 import resource
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from pebble import ProcessPool
@@ -45,15 +44,17 @@ class Workers:
         self._allowance = allowance
         self._pool = self._start()
 
-    def begin(self, envelope: Envelope, octets: bytes) -> Callable[[], Examination]:
-        """Start examining a message; the returned function waits for the facts.
+    def begin(self, envelope: Envelope, octets: bytes) -> "Future[Examination]":
+        """Start examining a message.
 
-        That raises TimeoutError when the message took too long, and pebble's ProcessExpired when it killed its worker.
+        Its future fails with TimeoutError when the message took too long, and with pebble's ProcessExpired when it
+        killed its worker.
 
         Raises:
             WorkersError: no worker can be started now.
         """
-        return partial(_facts, self._schedule(envelope, octets))
+        future: Future[Examination] = self._schedule(envelope, octets)
+        return future
 
     def _schedule(self, envelope: Envelope, octets: bytes) -> Any:
         if not self._pool.active:  # a worker could not load what it needs; perhaps the next can
@@ -81,14 +82,6 @@ class Workers:
         """Finish what was begun and end the workers."""
         self._pool.close()  # type: ignore[no-untyped-call]
         self._pool.join()
-
-
-def _facts(future: Any) -> Examination:
-    try:
-        facts: Examination = future.result()
-    except BrokenExecutor as error:
-        raise WorkersError(f"no worker process can be started ({error}); see the log above") from error
-    return facts
 
 
 def _start(build: Callable[[], Examine], megabytes: int) -> None:

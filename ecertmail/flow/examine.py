@@ -5,6 +5,7 @@ Nothing is decided here and nothing is written; the daemon does it in worker pro
 
 import base64
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -26,9 +27,9 @@ class Examiner:
     partners: Mapping[str, Partner]
     schemas: Mapping[str, Schema]
 
-    def begin(self, envelope: Envelope, octets: bytes) -> Callable[[], Examination]:
-        """Examine here, and not before somebody asks for the facts."""
-        return partial(self.examine, envelope, octets)
+    def begin(self, envelope: Envelope, octets: bytes) -> Future[Examination]:
+        """Examine here and now."""
+        return begun(partial(self.examine, envelope, octets))
 
     def examine(self, envelope: Envelope, octets: bytes) -> Examination:
         """Collect the facts about one message; `partners` is keyed by primary fingerprint."""
@@ -76,3 +77,13 @@ class Examiner:
         if self.openpgp.fingerprint(offer.public_key) != offer.fingerprint:
             return Finding(code=FindingCode.KEY_UNREADABLE, detail=offer.fingerprint)
         return offer
+
+
+def begun(examine: Callable[[], Examination]) -> Future[Examination]:
+    """Do it, and keep what came of it as a worker would hand it over."""
+    future: Future[Examination] = Future()
+    try:
+        future.set_result(examine())
+    except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it
+        future.set_exception(error)
+    return future

@@ -5,17 +5,19 @@ running this again: what is decided already is only archived.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ecertmail.core import record
 from ecertmail.core.judge import judge
-from ecertmail.errors import EcertmailError
+from ecertmail.errors import EcertmailError, WorkersError
 from ecertmail.flow.reply import Replier
 from ecertmail.message import Spooled, SpoolEnd
 from ecertmail.model import Certificate, Earlier, Examination, Known, Outcome, Result, ResultCode, Verdict
 from ecertmail.ports import EventLog, Examining, Ledger, OpenPgp, Spool, Transaction
 
+Begun = tuple[Spooled, "Future[Examination]"]
 _IN_LEDGER = {ResultCode.RECORDED: "certificate", ResultCode.CONFLICT: "conflict"}
 
 
@@ -28,20 +30,31 @@ class Processor:
     replier: Replier
     log: EventLog
 
-    def process_all(self, claimed: Sequence[Spooled], examiner: Examining, clock: Callable[[], datetime]) -> None:
-        """Decide claimed messages, each in a commit of its own, and take them out of the spool together.
+    def begin(self, claimed: Sequence[Spooled], examiner: Examining) -> list[Begun]:
+        """Start examining claimed messages.
+
+        Raises:
+            EcertmailError: it cannot be done now; all were given back to the spool.
+        """
+        try:
+            return [(spooled, examiner.begin(spooled.envelope, spooled.octets)) for spooled in claimed]
+        except EcertmailError:
+            self.spool.unclaim(spooled.id for spooled in claimed)
+            raise
+
+    def decide_all(self, begun: Sequence[Begun], openpgp: OpenPgp, clock: Callable[[], datetime]) -> None:
+        """Decide examined messages, each in a commit of its own, and take them out of the spool together.
 
         Raises:
             EcertmailError: the trouble is ours (a store, a key); what is undecided was given back to the spool.
         """
         ends: list[SpoolEnd] = []
-        begun = self._begin(claimed, examiner)
-        for place, (spooled, facts) in enumerate(zip(claimed, begun, strict=True)):
+        for place, (spooled, facts) in enumerate(begun):
             try:
-                ends.append(self.process(spooled, facts, examiner.openpgp, clock()))
+                ends.append(self.decide(spooled, _facts(facts), openpgp, clock()))
             except EcertmailError:
                 self.spool.finish(ends, clock())
-                self.spool.unclaim(later.id for later in claimed[place:])
+                self.spool.unclaim(later.id for later, _ in begun[place:])
                 raise
             except Exception as error:  # noqa: BLE001 - one message must not stop the others
                 self.log.error("mail.failed", id=spooled.id, claim=spooled.claims, error=repr(error))
@@ -49,16 +62,8 @@ class Processor:
         # A crash here leaves rows in the ledger and in the spool; the next run finds the messages decided.
         self.spool.finish(ends, clock())
 
-    def _begin(self, claimed: Sequence[Spooled], examiner: Examining) -> list[Callable[[], Examination]]:
-        try:
-            return [examiner.begin(spooled.envelope, spooled.octets) for spooled in claimed]
-        except EcertmailError:
-            self.spool.unclaim(spooled.id for spooled in claimed)
-            raise
-
-    def process(self, spooled: Spooled, facts: Callable[[], Examination], openpgp: OpenPgp, now: datetime) -> SpoolEnd:
+    def decide(self, spooled: Spooled, examination: Examination, openpgp: OpenPgp, now: datetime) -> SpoolEnd:
         """Decide one message and commit what follows; the spool still holds it."""
-        examination = facts()
         with self.ledger.transaction() as tx:
             outcome, verdict = self._decide(tx, spooled.id, examination, openpgp, now)
         self._tell(spooled.id, examination, outcome, verdict)
@@ -125,6 +130,13 @@ class Processor:
             recorded=sum(result.code is ResultCode.RECORDED for result in verdict.results),
             findings=",".join(finding.code.code for finding in verdict.findings) or None,
         )
+
+
+def _facts(examined: Future[Examination]) -> Examination:
+    try:
+        return examined.result()
+    except BrokenExecutor as error:
+        raise WorkersError(f"no worker process can be started ({error}); see the log above") from error
 
 
 def _better_now(earlier: Earlier, verdict: Verdict) -> bool:

@@ -98,7 +98,8 @@ class SqliteSpool:
     def claim(self, now: datetime, limit: int) -> list[Spooled]:
         """Take the oldest undecided messages.
 
-        One that was claimed before goes alone: if it kills the process again, it costs no other message a claim. At
+        One that was claimed before goes alone: if it kills the process again, it costs no other message a claim. After
+        a second claim without a verdict it goes behind the others. At
         most 64 MB are taken at once, for they are held in memory. One that was claimed three times without a verdict
         goes to quarantine, and the next one is taken. There is one process and it claims when it has nothing in hand,
         so what is still claimed then was left behind.
@@ -204,7 +205,8 @@ class SpoolReader:
 _NAMES = ("id", "state", "claims", "received_at", "reverse_path", "recipients", "source", "peer", "size", "reason",
           "detail", "changed_at")  # fmt: skip
 _COLUMNS = ",".join(_NAMES)
-_OLDEST = f"SELECT {_COLUMNS}, octets FROM message WHERE state IN ('spooled','claimed') ORDER BY seq LIMIT ?"  # noqa: S608
+_OLDEST = f"SELECT {_COLUMNS}, octets FROM message WHERE state IN ('spooled','claimed')"  # noqa: S608
+_OLDEST += " ORDER BY claims > 1, seq LIMIT ?"
 
 
 def _take(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

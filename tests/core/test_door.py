@@ -7,9 +7,16 @@ from ecertmail.core.door import Door, Limits
 from tests.builders import NOW
 
 LIMITS = Limits(
-    message_size=1, recipients=1, connections=3, connections_per_address=2, messages_per_minute=2, commands=1,
-    idle_timeout=1, slowest_rate=1,
-)  # fmt: skip
+    message_size=1,
+    recipients=1,
+    connections=3,
+    connections_per_address=2,
+    messages_per_minute=2,
+    octets_at_once=100,
+    commands=1,
+    idle_timeout=1,
+    slowest_rate=1,
+)
 START = NOW.replace(second=0)
 
 
@@ -30,3 +37,10 @@ def test_an_address_sends_so_many_messages_a_minute_and_more_in_the_next() -> No
     assert [door.admit_message("a", START) for _ in range(3)] == [True, True, False]
     assert door.admit_message("b", START + timedelta(seconds=59))
     assert door.admit_message("a", START + timedelta(seconds=60))
+
+
+def test_all_unfinished_messages_together_hold_so_many_octets() -> None:
+    door = Door(LIMITS)
+    assert [door.hold(60), door.hold(40), door.hold(1)] == [True, True, False]
+    door.forget(60)
+    assert door.hold(50)

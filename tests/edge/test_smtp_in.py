@@ -17,6 +17,7 @@ from tests.builders import CHINA, NOW
 
 LIMITS = Limits(
     messages_per_minute=100,
+    octets_at_once=1_000_000,
     message_size=100_000,
     recipients=2,
     connections=4,

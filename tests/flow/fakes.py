@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any
 
 from ecertmail.delivery import Attempt, Attempted, Delivery, DeliveryState
 from ecertmail.errors import StoreBusyError
+from ecertmail.flow.examine import begun
 from ecertmail.message import Envelope, SpoolEnd
 from ecertmail.model import Examination
 from ecertmail.ports import Transaction
@@ -101,8 +103,8 @@ class BrittleExaminer:
         self._real, self._word = real, word
         self.openpgp = real.openpgp
 
-    def begin(self, envelope: Envelope, octets: bytes) -> Callable[[], Examination]:
-        return partial(self.examine, envelope, octets)
+    def begin(self, envelope: Envelope, octets: bytes) -> "Future[Examination]":
+        return begun(partial(self.examine, envelope, octets))
 
     def examine(self, envelope: Envelope, octets: bytes) -> Examination:
         if self._word in octets:

@@ -57,7 +57,8 @@ class Node:
             log=self.log,
         )
         while claimed := self.spool.claim(self.clock(), 100):
-            processor.process_all(claimed, self.examiner, self.clock)
+            begun = processor.begin(claimed, self.examiner)
+            processor.decide_all(begun, self.examiner.openpgp, self.clock)
 
     def run_through_trouble(self) -> None:
         """The daemon waits and goes on after a temporary failure."""
