@@ -81,14 +81,14 @@ def _read_document(
         return [_item(element, profile) for element in elements]
     if not elements:
         return [_unreadable(finding) for finding in schema.explain(root)[:1]]
-    explained = schema.explain(root)  # before the elements are taken out of it
+    rest = schema.brief()  # before the elements are taken out of it
     items: list[Item] = []
     wrong = 0
     for element in elements:
         items.append(_judged_alone(element, profile, schema, wrong < MAX_EXPLAINED))
         wrong += items[-1].certificate is None
     if all(item.certificate for item in items):  # then it is the rest of the document that is wrong
-        items += [_unreadable(replace(finding, where=f"{where} {finding.where}")) for finding in explained[:1]]
+        items.append(_unreadable(replace(rest, where=where)))
     return items
 
 

@@ -14,7 +14,7 @@ def is_complete(received: bytearray) -> bool:
 
 def message(received: bytearray) -> bytes:
     """Return the message inside: without the lone dot at the end, and without the dot before a line's first."""
-    content = bytes(received[:-3])
+    content = bytes(memoryview(received)[:-3])
     return content.removeprefix(b".").replace(b"\r\n.", b"\r\n")
 
 

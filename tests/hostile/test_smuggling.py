@@ -158,7 +158,7 @@ def test_a_command_does_not_end_at_half_a_line_end(fired_at: Running, end: bytes
         assert wire.ask(b"EHLO client.example").startswith("250")
         first = wire.ask(b"RSET" + end + b"MAIL FROM:<a@b.example>")
         assert first[0] == "5", first
-        assert wire.ask(f"RCPT TO:<{CHINA.address}>".encode()).startswith("503")
+        assert wire.ask(f"RCPT TO:<{CHINA.address}>".encode())[:3] in {"503", ""}, "no transaction, or hung up"
 
 
 def test_what_was_said_before_tls_counts_for_nothing_after_it(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from socket import socket
 from typing import Any
 
-from aiosmtpd.smtp import SMTP, Envelope
+from aiosmtpd.smtp import SMTP
 
 from ecertmail.core import transparency
 from ecertmail.core.address import ADDR_SPEC
@@ -87,9 +87,10 @@ class Server(SMTP):
         self.receiving, self._octets = True, 0
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         try:
-            received = await self._receive()
+            octets, refusal = await self._message()
             self.receiving = False
-            await self.push(await self._received(received, self.envelope))
+            self.envelope.content = self.envelope.original_content = octets
+            await self.push(refusal or str(await self._call_handler_hook("DATA")))
         finally:
             self._door.forget(self._held)
             self.receiving, self._held = False, 0
@@ -124,14 +125,15 @@ class Server(SMTP):
             self.transport.write(b"421 4.3.1 Too much mail at once, try again later\r\n")  # type: ignore[attr-defined]
             self.transport.close()
 
-    async def _received(self, received: bytearray, envelope: Envelope) -> str:
+    async def _message(self) -> tuple[bytes, str]:
+        """Receive a message; return it, or why it is refused. What was received by the way is free again then."""
+        received = await self._receive()
         if len(received) > self._limits.message_size + len(b".\r\n"):
-            return "552 5.3.4 Error: Too much mail data"
+            return b"", "552 5.3.4 Error: Too much mail data"
         octets = await in_thread(transparency.message, received)
         if transparency.has_long_line(octets):
-            return "500 5.6.0 Line too long (see RFC5321 4.5.3.1.6)"
-        envelope.content = envelope.original_content = octets
-        return str(await self._call_handler_hook("DATA"))
+            return b"", "500 5.6.0 Line too long (see RFC5321 4.5.3.1.6)"
+        return octets, ""
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         """Read a plain path here: aiosmtpd builds a parse tree for each, which is a quarter of a mail's cost."""
