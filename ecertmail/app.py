@@ -1,7 +1,7 @@
 """The only wiring: configuration, clock, stores, edges and flow are put together here, started and stopped.
 
 Threads: the event loop serves sockets; one store thread decides messages and writes the ledger; a second one commits
-what arrives, so that a sender never waits for somebody else's certificates.
+what arrives, so that a sender never waits for somebody else's certificates; each mailbox is read by one of its own.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from ecertmail.edge.smtp_out import SmarthostSender
 from ecertmail.edge.workers import Workers
 from ecertmail.errors import EcertmailError, TemporaryError
 from ecertmail.flow.intake import Intake
+from ecertmail.mailboxes import Readers
 from ecertmail.message import Spooled
 from ecertmail.ports import EventLog
 from ecertmail.store.ledger import SqliteLedger
@@ -65,6 +66,8 @@ class Node:
         self._seen = SpoolReader(config.spool / "spool.db")
         self._tls = assemble.listener_tls(config)
         self._arrived, self._staged, self._stop, self._hup = (asyncio.Event() for _ in range(4))
+        self._intake = Intake(self._spool, self._in_spool_thread, _new_spool_id, self._arrived.set, log)
+        self._readers = Readers(config, self._spool, self._intake, now, log)
         self._spool_thread = ThreadPoolExecutor(1, "spool")
         self._ledger_thread = ThreadPoolExecutor(1, "ledger")
 
@@ -78,7 +81,14 @@ class Node:
         if waiting:
             self._log.info("start.recovered", messages_and_deliveries=waiting)
         async with self._listening() as places, control_socket(self, self._config):
-            loops = [self._process(), self._deliver(), self._report(), self._reload(), self._keep_watchdog()]
+            loops = [
+                self._process(),
+                self._deliver(),
+                self._readers.run(),
+                self._report(),
+                self._reload(),
+                self._keep_watchdog(),
+            ]
             tasks = [asyncio.create_task(task) for task in loops]
             ready(places)
             systemd.notify("READY=1")
@@ -102,6 +112,7 @@ class Node:
                 self._config, self._workers = config, workers
                 self._log.info("reload.done", partners=len(config.partners))
                 self._arrived.set()
+                self._readers.ring()
             systemd.notify("READY=1")
 
     def _loaded(self) -> tuple[Config, Workers]:
@@ -123,9 +134,8 @@ class Node:
         settings = self._config.settings
         self._loop = asyncio.get_running_loop()
         limits = Limits(**settings.limits.model_dump())
-        intake = Intake(self._spool, self._in_spool_thread, _new_spool_id, self._arrived.set, self._log)
         door = Door(limits)
-        handler = smtp_in.Handler(self._config.mailboxes, limits, door, intake.accept, now, self._log)
+        handler = smtp_in.Handler(self._config.mailboxes, limits, door, self._intake.accept, now, self._log)
         servers = []
         for sock, implicit in assemble.sockets(self._config):
             tls = smtp_in.Tls(context=self._tls.context, implicit=implicit, required=settings.listen.require_starttls)
@@ -222,7 +232,7 @@ class Node:
     def _in_ledger_thread(self, call: Callable[[], Any]) -> Awaitable[Any]:
         return self._loop.run_in_executor(self._ledger_thread, call)
 
-    def _in_spool_thread(self, call: Callable[[], None]) -> Awaitable[None]:
+    def _in_spool_thread(self, call: Callable[[], Any]) -> Awaitable[Any]:
         return self._loop.run_in_executor(self._spool_thread, call)
 
 
