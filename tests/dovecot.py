@@ -48,6 +48,15 @@ mail_max_userip_connections = 0
 mailbox_list_index = no
 imap_capability = {capability}
 imap_idle_notify_interval = 2 mins
+mail_plugins = quota
+protocol imap {{
+  mail_plugins = $mail_plugins imap_quota
+}}
+plugin {{
+  quota = count:User quota
+  quota_vsizes = yes
+  quota_rule = *:storage=100M
+}}
 passdb {{
   driver = oauth2
   mechanisms = xoauth2

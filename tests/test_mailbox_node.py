@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import ssl
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ from ecertmail.cli import main
 from ecertmail.demo.node import free_ports
 from ecertmail.store.audit import faults
 from tests.builders import CHINA, batch_mail, certificates_xml, sps_xml
-from tests.dovecot import PASSWORD, TOKEN, Account
+from tests.dovecot import PASSWORD, TOKEN, Account, Dovecot
 from tests.imap_proxy import bad_line
 from tests.installation import Installation, Sink, until
 from tests.test_daemon import said
@@ -227,7 +229,7 @@ def test_mailbox_test_says_what_works(node: Installation, account: Account) -> N
         "✓ main: folder INBOX: 0 messages",
         "✓ main: idle: new mail is seen at once",
         "✓ main: move: not needed",
-        "✓ main: quota: the server does not tell",
+        "✓ main: quota: STORAGE 0 of 102400",
         "✓ [send]: submission: 127.0.0.1:",
     ):
         assert line in done.output
@@ -259,6 +261,48 @@ def test_mailbox_test_says_what_to_change(
     assert advice in wrong, done.output
     answer = json.loads(node.cli("mailbox", "test", "--json").output)
     assert answer["good"] is False
+
+
+def test_mailbox_test_says_that_a_mailbox_is_nearly_full(node: Installation, account: Account) -> None:
+    account.fill([b"Subject: x\r\n\r\n" + (b"x" * 76 + b"\r\n") * 12_500] * 97)
+    done = node.cli("mailbox", "test")
+    assert done.exit_code == 3
+    assert "✗ main: quota: STORAGE " in done.output
+    assert "the mailbox is nearly full" in done.output
+
+
+def test_mailbox_test_says_what_a_poor_server_cannot_do(node: Installation, poor_dovecot: Dovecot) -> None:
+    account = poor_dovecot.account("tested")
+    head, mark, mailbox = node.file.read_text(encoding="utf-8").rpartition("[[mailbox]]")
+    values = {"port": poor_dovecot.port, "username": account.user, "tls": "never"}
+    for key, value in values.items():
+        mailbox = re.sub(rf"(?m)^{key} = .*$", f"{key} = {json.dumps(value)}", mailbox)
+    node.file.write_text(head + mark + mailbox + 'after = "delete"\n', encoding="utf-8")
+    done = node.cli("mailbox", "test")
+    assert done.exit_code == 3, done.output
+    assert "✓ main: connect: 127.0.0.1:" in done.output
+    assert "in clear" in done.output
+    assert "✓ main: idle: the server has none; the mailbox is polled" in done.output
+    assert "✗ main: move: the server has neither MOVE nor UIDPLUS" in done.output
+    assert "✓ main: quota: the server does not tell" in done.output
+
+
+@pytest.mark.parametrize(("port", "starttls", "implicit"), [(587, "required", False), (465, "never", True)])
+def test_init_with_a_token_command_writes_it_for_both_directions(
+    tmp_path: Path, port: int, starttls: str, implicit: bool
+) -> None:
+    arguments = ["init", str(tmp_path / "new"), "--name", CHINA.name, "--country", "CN", "--address", CHINA.address,
+                 "--mailbox", "--imap-host", "imap.example.org", "--submission-host", "smtp.example.org",
+                 "--submission-port", str(port), "--token-command", "mail-token 'my account'"]  # fmt: skip
+    made = CliRunner().invoke(main, arguments)
+    assert made.exit_code == 0, made.output
+    settings = tomllib.loads((tmp_path / "new/ecertmail.toml").read_text(encoding="utf-8"))
+    login = {"username": CHINA.address, "oauth2_token_command": ["mail-token", "my account"]}
+    assert settings["mailbox"] == [{"host": "imap.example.org", "tls": "implicit", **login}]
+    send = {"host": "smtp.example.org", "port": port, "starttls": starttls, "implicit_tls": implicit, **login}
+    assert settings["send"] == send
+    assert settings["listen"] == {"enabled": False}
+    assert not (tmp_path / "new/keys/mailbox-password").exists()
 
 
 def test_mailbox_test_says_that_submission_does_not_work(node: Installation) -> None:

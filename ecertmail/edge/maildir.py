@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from threading import Event
+from urllib.parse import quote
 
 from ecertmail.core.mailbox import After, Deed, Found, Plan, Step, with_crlf
 from ecertmail.errors import MailboxAwayError, MailboxRefusedError
@@ -64,7 +65,7 @@ class MaildirFolder:
         """Yield the unique names of all messages, some at a time; they come in no order, so there is no mark."""
         for part in ("new", "cur"):
             with _trouble(self.path), os.scandir(self.path / part) as entries:
-                names = (_unique(entry.name) for entry in entries if not entry.name.startswith("."))
+                names = (_unique(entry.name) for entry in entries if _is_mail(entry))
                 while some := list(islice(names, _AT_ONCE)):
                     yield some
 
@@ -88,20 +89,21 @@ class MaildirFolder:
     def do(self, uids: Sequence[str], deed: Deed) -> None:
         """Flag, move or delete messages; those that are gone are passed over."""
         target = _path(self.root, deed.folder) if deed.after is After.MOVE else self.path
-        for uid, file in self._files(uids).items():
+        for file in self._files(uids).values():
             with _trouble(file), contextlib.suppress(FileNotFoundError):
                 if deed.after is After.DELETE:
                     file.unlink()
                 else:
                     _make(target)
-                    file.rename(target / "cur" / _seen(uid, file.name))
+                    file.rename(target / "cur" / _seen(file.name))
 
     def _files(self, uids: Sequence[str]) -> dict[str, Path]:
-        """Find the files of messages: in `new` under their name, in `cur` with flags behind it."""
+        """Find the files of messages: most are in `new` under their unique name, the others are looked for."""
         new = {uid: self.path / "new" / uid for uid in uids}
         files = {uid: file for uid, file in new.items() if file.exists()}
-        if missing := new.keys() - files.keys():
-            with _trouble(self.path), os.scandir(self.path / "cur") as entries:
+        missing = new.keys() - files.keys()
+        for part in ("new", "cur") if missing else ():
+            with _trouble(self.path), os.scandir(self.path / part) as entries:
                 files |= {uid: Path(entry.path) for entry in entries if (uid := _unique(entry.name)) in missing}
         return files
 
@@ -115,14 +117,20 @@ def _make(path: Path) -> None:
         (path / part).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
+def _is_mail(entry: os.DirEntry[str]) -> bool:
+    return not entry.name.startswith(".") and entry.is_file(follow_symlinks=False)
+
+
 def _unique(name: str) -> str:
-    return name.partition(":")[0]
+    """The part of a file's name that stays, as text that can be stored, whatever octets somebody put there."""
+    base = name.partition(":")[0]
+    return base if base.isascii() else quote(os.fsencode(base))
 
 
-def _seen(uid: str, name: str) -> str:
+def _seen(name: str) -> str:
     """Add the flag S to a name; flags stand in the order of their letters."""
-    flags = name.partition(":2,")[2]
-    return f"{uid}:2,{''.join(sorted({*flags, 'S'}))}"
+    base, _, flags = name.partition(":2,")
+    return f"{base}:2,{''.join(sorted({*flags, 'S'}))}"
 
 
 @contextlib.contextmanager

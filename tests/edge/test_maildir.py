@@ -1,5 +1,6 @@
 """A maildir on disk: read whole, never twice, and left as a mail program wants it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,19 @@ def test_two_thousand_mails_come_all_and_once(desk: Desk, path: Path) -> None:
     collect(desk, path)
     collect(desk, path)
     assert len(set(desk.octets())) == len(desk.rows()) == 2000
+
+
+def test_what_is_no_mail_and_what_has_a_name_of_odd_octets_stops_nothing(desk: Desk, path: Path) -> None:
+    (path / "new/folder").mkdir()
+    (path / "new/link").symlink_to("/etc/passwd")
+    (path / "new/.hidden").write_bytes(b"x")
+    Path(os.fsdecode(os.fsencode(path) + b"/new/17.caf\xe9")).write_bytes(b"a: 1\n\n")
+    deliver(path, b"a: 2\n\n")
+    for _ in range(2):
+        collect(desk, path)
+    assert sorted(desk.octets()) == [b"a: 1\r\n\r\n", b"a: 2\r\n\r\n"]
+    seen = [os.fsencode(file.name) for file in (path / "cur").iterdir()]
+    assert sorted(seen) == [b"17.caf\xe9:2,S", b"1700000000.M0P1.host:2,S"]
 
 
 def test_a_folder_that_is_no_maildir_is_told(desk: Desk, tmp_path: Path) -> None:
