@@ -61,9 +61,9 @@ class Desk:
     def accept(self, envelope: Envelope, octets: bytes) -> Future[str]:
         return asyncio.run_coroutine_threadsafe(self.intake.accept(envelope, octets), self._loop)
 
-    def collector(self, **changes: Any) -> Collector:
+    def collector(self, clock: Callable[[], datetime] | None = None, **changes: Any) -> Collector:
         plan = replace(PLAN, **changes)
-        return Collector(plan, self.spool.fetched, self.accept, self.outcomes.get, now, self.log)
+        return Collector(plan, self.spool.fetched, self.accept, self.outcomes.get, clock or now, self.log)
 
     def open(self, account: imap.Account, *, idle: bool = True, **options: Any) -> ImapMailbox:
         return ImapMailbox(account, idle=idle, log=self.log, **options)

@@ -10,7 +10,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ecertmail.core import mailbox as core
 from ecertmail.core.mailbox import Deed, Found, LeftOut, Plan
@@ -24,6 +24,7 @@ Decided = Callable[[str], Outcome | None]
 
 AT_ONCE = 500
 SUSPECT, GIVE_UP = 3, 6
+CHANCES = timedelta(days=1)
 
 
 class Collector:
@@ -47,6 +48,7 @@ class Collector:
         self._log = log
         self._marks: dict[Place, str] = {}
         self._tries: Counter[Origin] = Counter()
+        self._since = clock()
         self.taken = 0
 
     def round(self, mailbox: OpenMailbox) -> bool:
@@ -70,16 +72,23 @@ class Collector:
         place = Place(mailbox=self._plan.mailbox, folder=name, validity=folder.validity)
         if self._fetched.enter(place):
             self._log.warning("mailbox.renumbered", mailbox=place.mailbox, folder=name, uidvalidity=place.validity)
+        again = [] if place in self._marks else self._fetched.left_out(place, LeftOut.OVERSIZE)
         self._settle(folder, place)
         for uids in folder.uids(self._marks.get(place, "")):
             for start in range(0, len(uids), AT_ONCE):
                 self._take(folder, place, self._fetched.unknown(place, uids[start : start + AT_ONCE]))
             self._marks[place] = uids[-1]
-        self._take(folder, place, self._again(place))
+        self._take(folder, place, [*again, *self._unreadable(place)])
         return self._settle(folder, place)
 
-    def _again(self, place: Place) -> list[str]:
-        """Choose what could not be read before and gets another chance."""
+    def _unreadable(self, place: Place) -> list[str]:
+        """Choose what could not be read before and gets another chance: a few times after each start, and each day.
+
+        What was too large is looked at after a start only, for then the limit may be another one.
+        """
+        if self._clock() - self._since > CHANCES:
+            self._tries.clear()
+            self._since = self._clock()
         left = self._fetched.left_out(place, LeftOut.UNREADABLE)
         return [uid for uid in left if self._tries[Origin(place=place, uid=uid)] < GIVE_UP]
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def names(folder: Path) -> list[str]:
     return sorted(str(file.relative_to(folder)) for part in ("new", "cur", "tmp") for file in (folder / part).glob("*"))
 
 
-def collect(desk: Desk, path: Path, **changes: object) -> None:
+def collect(desk: Desk, path: Path, **changes: Any) -> None:
     desk.collector(source="maildir", **changes).round(Maildir(path))
 
 

@@ -1,5 +1,6 @@
 """Collecting: durable here before anything is done over there; nothing lost, nothing twice, nothing in the way."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from ecertmail.core.mailbox import After, Deed
 from ecertmail.errors import MailboxAwayError, MailboxRefusedError, StoreBusyError
 from ecertmail.flow.collect import GIVE_UP, SUSPECT, Collector
 from ecertmail.model import Outcome
+from tests.builders import NOW
 from tests.desk import Desk
 from tests.flow.fakes import Trouble
 from tests.flow.mailboxes import FakeFolder, FakeMailbox
@@ -140,6 +142,16 @@ def test_an_oversize_mail_is_left_in_place_and_told_once(desk: Desk, inbox: Fake
     assert [(facts["uid"], facts["why"]) for facts in desk.events("mailbox.left-out")] == [(large, "oversize")]
 
 
+def test_a_limit_that_was_raised_lets_in_what_was_too_large(
+    desk: Desk, inbox: FakeFolder, mailbox: FakeMailbox
+) -> None:
+    inbox.put(b"x" * 101, b"small")
+    desk.collector(message_size=100).round(mailbox)
+    assert desk.octets() == [b"small"]
+    desk.collector(message_size=1000).round(mailbox)
+    assert desk.octets() == [b"small", b"x" * 101]
+
+
 def test_a_server_that_understates_a_size_does_not_get_it_past_the_limit(
     desk: Desk, inbox: FakeFolder, mailbox: FakeMailbox
 ) -> None:
@@ -163,6 +175,22 @@ def test_a_mail_that_its_server_does_not_give_stops_no_other(
     inbox.poison = set()
     desk.collector().round(mailbox)
     assert len(desk.rows()) == 10, "after a restart it gets another chance"
+
+
+def test_a_mail_that_could_not_be_read_gets_another_chance_each_day(
+    desk: Desk, inbox: FakeFolder, mailbox: FakeMailbox
+) -> None:
+    inbox.poison = set(inbox.put(*mails(1)))
+    days = 0
+    collector = desk.collector(clock=lambda: NOW + timedelta(days=days))
+    for _ in range(10):
+        collector.round(mailbox)
+    inbox.poison = set()
+    collector.round(mailbox)
+    assert desk.rows() == []
+    days = 2
+    collector.round(mailbox)
+    assert len(desk.rows()) == 1
 
 
 def test_a_mail_that_kills_the_connection_comes_last_and_is_then_left_out(
