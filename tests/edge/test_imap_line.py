@@ -1,5 +1,6 @@
 """A bad line to a real server: wherever it breaks, nothing is missed and nothing comes twice."""
 
+import ssl
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from random import Random
 
 import pytest
 
+from ecertmail.core.mailbox import Tls
 from ecertmail.errors import MailboxAwayError
 from tests.desk import Desk, imap_account
 from tests.dovecot import Account
@@ -111,11 +113,18 @@ def test_a_line_that_dribbles_brings_everything(desk: Desk, account: Account, li
     assert desk.octets() == mails(3, 300)
 
 
-def test_stopping_ends_it_in_the_middle_of_an_answer(desk: Desk, account: Account, line: Line) -> None:
+@pytest.mark.parametrize("tls", [Tls.NEVER, Tls.IMPLICIT])
+def test_stopping_ends_it_in_the_middle_of_an_answer_and_blames_no_mail(desk: Desk, account: Account, tls: Tls) -> None:
     account.append(*mails(1, 50_000))
-    line.stall_after = 10_000
-    with desk.polling(lambda: desk.open(imap_account(account, line.port, answer_seconds=60))):
-        until(lambda: line.connections == 1)
-        time.sleep(0.5)
-        start = time.monotonic()
-    assert time.monotonic() - start < 5
+    server = account.server
+    context = ssl.create_default_context(cafile=str(server.ca_file))
+    with bad_line(server.port if tls is Tls.NEVER else server.tls_port) as line:
+        line.stall_after = 10_000
+        way = imap_account(account, line.port, answer_seconds=60, tls=tls, context=context)
+        with desk.polling(lambda: desk.open(way)):
+            until(lambda: desk.events("mailbox.opened"))
+            time.sleep(0.5)
+            start = time.monotonic()
+        assert time.monotonic() - start < 5
+    assert desk.events("mailbox.left-out") == []
+    assert desk.rows() == []

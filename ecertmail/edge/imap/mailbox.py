@@ -66,9 +66,12 @@ class ImapMailbox:
             self._client.idle_done()
 
     def interrupt(self) -> None:
-        """End, from another thread, whatever call is waiting for the server."""
-        with contextlib.suppress(OSError, AttributeError):
-            self._client.socket().shutdown(socket.SHUT_RDWR)
+        """End, from another thread, whatever call is waiting for the server.
+
+        Only TCP is shut: ssl's own shutdown would pull the TLS state from under a read that is going on.
+        """
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self._client.socket(), socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Leave without LOGOUT: there is nothing that it would make better, and the server may be away."""
