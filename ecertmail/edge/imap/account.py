@@ -47,10 +47,6 @@ class Client(IMAPClient):  # type: ignore[misc]
         """An EXISTS that came in one packet with `+ idling` is in a buffer, where poll(2) does not see it."""
         return True if timeout == 0 else super()._poll_socket(sock, timeout)
 
-    def forget_capabilities(self) -> None:
-        """Ask again what the server can do; after a login it often says more."""
-        self._cached_capabilities = None
-
 
 @contextlib.contextmanager
 def speaking(where: object) -> Iterator[None]:
@@ -106,7 +102,6 @@ def login(client: Client, account: Account) -> None:
             if lost or any(code in str(error).upper() for code in _NOT_THE_PASSWORD):
                 raise MailboxAwayError(f"{account}: {_text(error)}") from error
             raise MailboxLoginError(f"{account}: {account.username} was refused ({_text(error)})") from error
-    client.forget_capabilities()
 
 
 def _log_in(client: Client, account: Account, secret: str) -> None:
