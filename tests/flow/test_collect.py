@@ -46,6 +46,18 @@ def test_a_second_round_and_a_restart_change_nothing(desk: Desk, inbox: FakeFold
     assert (len(desk.rows()), len(inbox.done), sum(map(len, inbox.reads))) == (20, 20, 20)
 
 
+def test_a_second_round_takes_what_is_new_and_asks_for_nothing_else(
+    desk: Desk, inbox: FakeFolder, mailbox: FakeMailbox
+) -> None:
+    inbox.put(*mails(20))
+    collector = desk.collector()
+    collector.round(mailbox)
+    new = inbox.put(*mails(3, start=20))
+    inbox.reads.clear()
+    collector.round(mailbox)
+    assert (desk.octets(), inbox.reads) == (mails(23), [new])
+
+
 def test_nothing_is_done_over_there_before_it_is_durable_here(
     desk: Desk, inbox: FakeFolder, mailbox: FakeMailbox
 ) -> None:
