@@ -5,14 +5,16 @@ from dataclasses import asdict
 
 import click
 
-from benchmarks import batch_of_thousand, memory, smtp_accept, spool_to_receipt
+from benchmarks import batch_of_thousand, mailbox_catch_up, mailbox_memory, memory, smtp_accept, spool_to_receipt
 from benchmarks.ratio import Ratio
 
 _ALL = {
     "spool-to-receipt": spool_to_receipt.measure,
     "batch-of-thousand": batch_of_thousand.measure,
     "smtp-accept": smtp_accept.measure,
+    "mailbox-catch-up": mailbox_catch_up.measure,
     "memory": memory.measure,
+    "mailbox-memory": mailbox_memory.measure,
 }
 
 

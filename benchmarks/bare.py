@@ -8,9 +8,9 @@ from pathlib import Path
 
 from lxml import etree
 
-from ecertmail.app import CLAIM_AT_ONCE
 from ecertmail.config import packaged
 from ecertmail.core import mime
+from ecertmail.decider import CLAIM_AT_ONCE
 from ecertmail.edge import log
 from ecertmail.findings import Finding
 from ecertmail.flow.process import Processor

@@ -5,6 +5,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Set
 from pathlib import Path
+from typing import Any
 
 import click
 from pydantic import BaseModel
@@ -14,6 +15,7 @@ from ecertmail.cli import main as command_line
 from ecertmail.core.states import DELIVERY
 from ecertmail.delivery import DeliveryState
 from ecertmail.findings import FindingCode
+from ecertmail.mailbox_section import MailboxSection
 from ecertmail.model import Outcome
 from ecertmail.settings import LimitsSection, PartnerFile, Settings
 
@@ -54,19 +56,25 @@ def config_keys() -> Iterator[str]:
     for name, section in Settings.model_fields.items():
         if isinstance(section.annotation, type) and issubclass(section.annotation, BaseModel):
             yield from _section(f"config/ecertmail.toml: {name}.", sample.get(name, {}), section.annotation)
+    yield from _section("config/ecertmail.toml: mailbox.", sample["mailbox"][0], MailboxSection)
     partner = _sample("config/partners/example.toml.sample")
     yield from _differences("config/partners/example.toml.sample: ", partner.keys(), PartnerFile.model_fields.keys())
 
 
 def key_tables() -> Iterator[str]:
-    """The operator guide's tables of limits and of partner keys, against the settings."""
-    guide = (ROOT / "docs/operator-guide.md").read_text(encoding="utf-8")
-    for heading, kind in (("Limits", LimitsSection), ("Partners", PartnerFile)):
+    """The guides' tables of limits, of partner keys and of mailbox keys, against the settings."""
+    tables: tuple[tuple[str, str, type[BaseModel]], ...] = (
+        ("operator-guide", "Limits", LimitsSection),
+        ("operator-guide", "Partners", PartnerFile),
+        ("mailbox", "The keys", MailboxSection),
+    )
+    for name, heading, kind in tables:
+        guide = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
         part = re.split(r"^## ", guide.partition(f"## {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
         listed = {
             key for row in re.findall(r"^\| (`.+?) \|", part, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)
         }
-        yield from _differences(f"docs/operator-guide.md: {heading}: ", listed, kind.model_fields.keys())
+        yield from _differences(f"docs/{name}.md: {heading}: ", listed, kind.model_fields.keys())
 
 
 def event_names() -> Iterator[str]:
@@ -103,10 +111,10 @@ def exit_codes() -> Iterator[str]:
     )
 
 
-def _sample(name: str) -> dict[str, dict[str, object]]:
-    """A sample file with its commented keys taken as set."""
+def _sample(name: str) -> dict[str, Any]:
+    """A sample file with its commented keys and tables taken as set."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    return tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE))
+    return tomllib.loads(re.sub(r"^# (\w+ = |\[\[\w+\]\])", r"\1", text, flags=re.MULTILINE))
 
 
 def _section(place: str, sample: dict[str, object], kind: type[BaseModel]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The only wiring: configuration, clock, stores, edges and flow are put together here, started and stopped.
 
 Threads: the event loop serves sockets; one store thread decides messages and writes the ledger; a second one commits
-what arrives, so that a sender never waits for somebody else's certificates.
+what arrives, so that a sender never waits for somebody else's certificates; each mailbox is read by one of its own.
 """
 
 import asyncio
@@ -9,32 +9,28 @@ import contextlib
 import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from itertools import takewhile
 from typing import Any
 
 from ecertmail import assemble, examining, steps
 from ecertmail import config as configuration
 from ecertmail.config import Config
 from ecertmail.core.door import Door, Limits
+from ecertmail.decider import Decider
 from ecertmail.edge import control, smtp_in, systemd
 from ecertmail.edge.smtp_out import SmarthostSender
 from ecertmail.edge.workers import Workers
 from ecertmail.errors import EcertmailError, TemporaryError
 from ecertmail.flow.intake import Intake
-from ecertmail.flow.process import Processor
-from ecertmail.message import Spooled
+from ecertmail.mailboxes import Readers
 from ecertmail.ports import EventLog
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.spool import SpoolReader, SqliteSpool
 
-CLAIM_AT_ONCE = 100
-GATHER_SECONDS = 0.05
-EXAMINE_SECONDS = 0.5
 RETRY_SECONDS = 10.0
 REPORT_SECONDS = 300.0
 
@@ -60,14 +56,17 @@ class Node:
         """Open stores, keys and schemas; nothing listens yet."""
         self._config = config
         self._log = log
-        self._workers = examining.load_workers(config)
-        self._retired: list[Workers] = []
+        workers = examining.load_workers(config)
         self._spool = SqliteSpool(config.spool / "spool.db", self._given_up)
         self._ledger = SqliteLedger(config.spool / "ledger.db")
         self._outbox = SqliteOutbox(self._ledger)
         self._seen = SpoolReader(config.spool / "spool.db")
         self._tls = assemble.listener_tls(config)
-        self._arrived, self._staged, self._stop, self._hup = (asyncio.Event() for _ in range(4))
+        self._staged, self._stop, self._hup = (asyncio.Event() for _ in range(3))
+        processor = steps.processor(config, self._spool, self._ledger, now, log)
+        self._decider = Decider(processor, workers, self._in_ledger_thread, self._staged.set, now, log)
+        self._intake = Intake(self._spool, self._in_spool_thread, _new_spool_id, self._decider.arrived.set, log)
+        self._readers = Readers(config, self._spool, self._intake, now, log)
         self._spool_thread = ThreadPoolExecutor(1, "spool")
         self._ledger_thread = ThreadPoolExecutor(1, "ledger")
 
@@ -81,7 +80,14 @@ class Node:
         if waiting:
             self._log.info("start.recovered", messages_and_deliveries=waiting)
         async with self._listening() as places, control_socket(self, self._config):
-            loops = [self._process(), self._deliver(), self._report(), self._reload(), self._keep_watchdog()]
+            loops = [
+                self._decider.run(),
+                self._deliver(),
+                self._readers.run(),
+                self._report(),
+                self._reload(),
+                self._keep_watchdog(),
+            ]
             tasks = [asyncio.create_task(task) for task in loops]
             ready(places)
             systemd.notify("READY=1")
@@ -101,10 +107,10 @@ class Node:
             except EcertmailError as error:
                 self._log.error("reload.failed", error=str(error))
             else:
-                self._retired.append(self._workers)
-                self._config, self._workers = config, workers
+                self._config = config
+                self._decider.take(workers)
                 self._log.info("reload.done", partners=len(config.partners))
-                self._arrived.set()
+                self._readers.ring()
             systemd.notify("READY=1")
 
     def _loaded(self) -> tuple[Config, Workers]:
@@ -118,7 +124,7 @@ class Node:
     def command(self, request: dict[str, str]) -> dict[str, object]:
         """Carry out a request of the control socket, in a thread of its own."""
         answer = spool_command(self._spool, request, now())
-        self._loop.call_soon_threadsafe(self._arrived.set)
+        self._loop.call_soon_threadsafe(self._decider.arrived.set)
         return answer
 
     @asynccontextmanager
@@ -126,9 +132,8 @@ class Node:
         settings = self._config.settings
         self._loop = asyncio.get_running_loop()
         limits = Limits(**settings.limits.model_dump())
-        intake = Intake(self._spool, self._in_spool_thread, _new_spool_id, self._arrived.set, self._log)
         door = Door(limits)
-        handler = smtp_in.Handler(self._config.mailboxes, limits, door, intake.accept, now, self._log)
+        handler = smtp_in.Handler(self._config.mailboxes, limits, door, self._intake.accept, now, self._log)
         servers = []
         for sock, implicit in assemble.sockets(self._config):
             tls = smtp_in.Tls(context=self._tls.context, implicit=implicit, required=settings.listen.require_starttls)
@@ -138,42 +143,6 @@ class Node:
         finally:
             for server in servers:
                 server.close()
-
-    async def _process(self) -> None:
-        processor = steps.processor(self._config, self._spool, self._ledger, now, self._log)
-        await asyncio.to_thread(self._workers.wait_until_ready)
-        self._arrived.set()
-        claimed: list[Spooled] = []
-        while True:
-            if len(claimed) < CLAIM_AT_ONCE:
-                await self._arrived.wait()
-                await asyncio.sleep(GATHER_SECONDS)  # what arrives meanwhile shares the commits below
-            self._arrived.clear()
-            while self._retired:
-                await asyncio.to_thread(self._retired.pop().close)
-            try:
-                claimed = await self._in_ledger_thread(partial(self._spool.claim, now(), CLAIM_AT_ONCE))
-                await self._decide(processor, claimed)
-            except EcertmailError as error:
-                claimed = []
-                self._log.error("process.waiting", error=str(error), seconds=RETRY_SECONDS)
-                self._loop.call_later(RETRY_SECONDS, self._arrived.set)
-
-    async def _decide(self, processor: Processor, claimed: list[Spooled]) -> None:
-        """Decide claimed messages in the order of their arrival, as far as they are examined.
-
-        Waiting is not done in the ledger's thread: deliveries and systemd's watchdog need it too.
-        """
-        workers = self._workers
-        begun = processor.begin(claimed, workers)
-        while begun:
-            await asyncio.to_thread(wait, [facts for _, facts in begun], EXAMINE_SECONDS)
-            ready = list(takewhile(lambda pair: pair[1].done(), begun))
-            if ready:
-                await self._in_ledger_thread(partial(processor.decide_all, ready, workers.openpgp, now))
-                begun = begun[len(ready) :]
-                self._staged.set()
-                self._arrived.set()
 
     async def _deliver(self) -> None:
         sender = SmarthostSender(assemble.smarthost(self._config))
@@ -200,7 +169,7 @@ class Node:
             reporter = steps.reporter(self._config, self._ledger, self._seen, now, self._log)
             try:
                 keys = await asyncio.to_thread(examining.key_lives, self._config)
-                report = partial(reporter.report_if_due, keys, self._workers.openpgp, now())
+                report = partial(reporter.report_if_due, keys, self._decider.openpgp, now())
                 if await self._in_ledger_thread(report):
                     self._staged.set()
             except EcertmailError as error:
@@ -222,8 +191,7 @@ class Node:
         ends = await asyncio.gather(*tasks, return_exceptions=True)
         for pool in (self._ledger_thread, self._spool_thread):
             await asyncio.to_thread(pool.shutdown)
-        for workers in (*self._retired, self._workers):
-            await asyncio.to_thread(workers.close)
+        await self._decider.close()
         self._seen.close()
         self._spool.close()
         self._ledger.close()
@@ -238,7 +206,7 @@ class Node:
     def _in_ledger_thread(self, call: Callable[[], Any]) -> Awaitable[Any]:
         return self._loop.run_in_executor(self._ledger_thread, call)
 
-    def _in_spool_thread(self, call: Callable[[], None]) -> Awaitable[None]:
+    def _in_spool_thread(self, call: Callable[[], Any]) -> Awaitable[Any]:
         return self._loop.run_in_executor(self._spool_thread, call)
 
 

@@ -3,14 +3,18 @@
 import fcntl
 import os
 import ssl
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from socket import create_server, socket
 
 from ecertmail.config import Config
 from ecertmail.edge import smtp_in, systemd
 from ecertmail.edge.smtp_out import Smarthost
-from ecertmail.errors import ConfigError, StoreError
+from ecertmail.errors import ConfigError, MailboxLoginError, StoreError
+
+TOKEN_SECONDS = 30.0
 
 
 def secret(config: Config, file: str, what: str) -> str:
@@ -23,6 +27,36 @@ def secret(config: Config, file: str, what: str) -> str:
         except OSError as error:
             raise ConfigError(f"{path}: {what} cannot be read ({error.strerror})") from error
     return octets.decode().strip()
+
+
+def own_secret(config: Config, file: str, what: str) -> str:
+    """Read a secret that opens somebody else's door; as a file it must be for its owner only."""
+    path = config.path(file)
+    if systemd.credential(path.name) is None and path.exists() and path.stat().st_mode & 0o077:
+        raise ConfigError(f"{path}: {what} can be read by others; `chmod 600` it")
+    return secret(config, file, what)
+
+
+def token(config: Config, file: str, command: Sequence[str], what: str) -> Callable[[], str] | None:
+    """Return how to get an OAuth2 access token: anew each time, for it is good for about an hour; None without one."""
+    if file:
+        return partial(own_secret, config, file, what)
+    return partial(_run, list(command), what) if command else None
+
+
+def _run(command: list[str], what: str) -> str:
+    """Run a command and return what it prints; its own words about a failure go to the operator, never its output."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, check=False, timeout=TOKEN_SECONDS, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise MailboxLoginError(f"{what}: {command[0]} did not run ({error})") from error
+    printed = done.stdout.decode("ascii", "replace").strip()
+    if done.returncode or not printed:
+        said = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
+        raise MailboxLoginError(f"{what}: {command[0]} ended with {done.returncode} and {said or 'no word'}")
+    return printed
 
 
 @contextmanager
@@ -42,7 +76,9 @@ def locked(config: Config) -> Iterator[None]:
 
 
 def sockets(config: Config) -> list[tuple[socket, bool]]:
-    """Return the sockets to listen on, and whether each speaks TLS from the first octet."""
+    """Return the sockets to listen on, if any, and whether each speaks TLS from the first octet."""
+    if not config.settings.listen.enabled:
+        return []
     passed = systemd.passed_sockets()
     if passed:
         return [(sock, name == "smtps") for name, sock in passed]
@@ -91,13 +127,18 @@ def load_certificate(context: ssl.SSLContext, config: Config) -> None:
         raise ConfigError(f"{certificate}, {key}: cannot be used as TLS certificate and key ({error})") from error
 
 
+def client_tls(config: Config, ca_file: str, section: str) -> ssl.SSLContext:
+    """Return how servers' certificates are checked: against the system's authorities, or those of a file."""
+    try:
+        return ssl.create_default_context(cafile=str(config.path(ca_file)) if ca_file else None)
+    except OSError as error:
+        raise ConfigError(f"{config.file}: {section} ca_file cannot be read ({error})") from error
+
+
 def smarthost(config: Config) -> Smarthost:
     """Describe where outgoing mail goes."""
     send = config.settings.send
-    try:
-        context = ssl.create_default_context(cafile=str(config.path(send.ca_file)) if send.ca_file else None)
-    except OSError as error:
-        raise ConfigError(f"{config.file}: [send] ca_file cannot be read ({error})") from error
+    context = client_tls(config, send.ca_file, "[send]")
     if send.starttls != "required" and not send.implicit_tls:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # opportunistic (RFC 7435)
     return Smarthost(
@@ -109,5 +150,6 @@ def smarthost(config: Config) -> Smarthost:
         tls_context=context,
         username=send.username,
         password=secret(config, send.password_file, "the smarthost's password") if send.password_file else "",
+        token=token(config, send.oauth2_token_file, send.oauth2_token_command, "the smarthost's token"),
         timeout=send.timeout,
     )

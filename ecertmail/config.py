@@ -8,13 +8,14 @@ import re
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ecertmail.errors import ConfigError
+from ecertmail.fields import Section
 from ecertmail.parties import Assurance, Authority, Encryption, Partner, PinnedKey, Policy
-from ecertmail.settings import PartnerFile, Section, Settings
+from ecertmail.settings import PartnerFile, Settings
 
 _T = TypeVar("_T", bound=BaseModel)
 
@@ -141,7 +142,7 @@ def _line(text: str, names: list[str]) -> int:
     """The line of a key, found by reading the file as lines; 0 when it stands nowhere."""
     section, wanted = "", names[-1]
     for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[([\w.-]+)\]", line)
+        header = re.match(r"\s*\[\[?([\w.-]+)\]", line)
         section = header[1] if header else section
         at_key = re.match(rf"\s*{re.escape(wanted)}\s*=", line) and section == ".".join(names[:-1])
         if at_key or (header and header[1] == ".".join(names)):
@@ -152,6 +153,7 @@ def _line(text: str, names: list[str]) -> int:
 def _known_keys(kind: type[BaseModel], names: list[str]) -> list[str]:
     for name in names:
         annotation = kind.model_fields[name].annotation
+        annotation = next(iter(get_args(annotation)), annotation)  # the table of an array of tables
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             kind = annotation
     return sorted(kind.model_fields)

@@ -26,6 +26,18 @@ class ConfigError(PermanentError):
     exit_code = 78  # EX_CONFIG of sysexits.h
 
 
+class MailboxAwayError(TemporaryError):
+    """A mailbox's server is away, broke the connection, or speaks so that it cannot be understood."""
+
+
+class MailboxRefusedError(PermanentError):
+    """A mailbox's server refused one command; the connection is still good."""
+
+
+class MailboxLoginError(PermanentError):
+    """A mailbox's server refused the login; trying again soon could lock the account."""
+
+
 class NotFoundError(PermanentError):
     """What the operator asked for is not here."""
 

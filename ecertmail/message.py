@@ -21,6 +21,23 @@ class SignatureStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A folder of a mailbox under one UIDVALIDITY (RFC 9051 section 2.3.1.1); a maildir's is 0."""
+
+    mailbox: str
+    folder: str
+    validity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a fetched message stands in its mailbox; `uid` is a UID with ten digits, or a maildir's unique name."""
+
+    place: Place
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """What the transport said about a message, which is all that is trusted of it before the signature."""
 
@@ -29,6 +46,7 @@ class Envelope:
     source: str
     peer: str
     received_at: datetime
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,22 +1,28 @@
 """The few doors through which `flow` reaches the world; app hands in real ones, tests hand in fakes that can lie."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
+from threading import Event
 from typing import Protocol
 
+from ecertmail.core.mailbox import Deed, Found, Health, LeftOut
 from ecertmail.core.notice import SetAside
 from ecertmail.delivery import Attempt, Delivery, DeliveryState
-from ecertmail.message import Decrypted, Envelope, KeyOffer, SignatureCheck, Spooled, SpoolEnd
+from ecertmail.message import Decrypted, Envelope, KeyOffer, Origin, Place, SignatureCheck, Spooled, SpoolEnd
 from ecertmail.model import Certificate, Earlier, Examination, Known
 
 
 class Spool(Protocol):
     """What came in and is not decided yet."""
 
-    def add(self, arrivals: Sequence[tuple[str, Envelope, bytes]]) -> None:
-        """Store messages durably, all or none."""
+    def add(self, arrivals: Sequence[tuple[str, Envelope, bytes]]) -> Mapping[str, str]:
+        """Store messages durably, all or none.
+
+        A fetched one whose content was fetched before is not stored again; these are returned, each with the id of
+        the message that holds the content.
+        """
 
     def claim(self, now: datetime, limit: int) -> list[Spooled]:
         """Take the oldest undecided messages for processing."""
@@ -154,3 +160,75 @@ class EventLog(Protocol):
 
     def error(self, event: str, **facts: object) -> None:
         """Something needs action."""
+
+
+class MailFolder(Protocol):
+    """One folder of an open mailbox."""
+
+    @property
+    def validity(self) -> int:
+        """The UIDVALIDITY of the folder."""
+
+    def uids(self, mark: str) -> Iterator[list[str]]:
+        """Yield the UIDs after `mark` in rising order, some at a time; an empty mark means all."""
+
+    def sizes(self, uids: Sequence[str]) -> list[Found]:
+        """Ask how large messages are; what is gone is left out."""
+
+    def read(self, found: Sequence[Found], limit: int) -> dict[str, bytes]:
+        """Return the octets of messages, of none more than `limit` and one piece; what is gone is left out.
+
+        Raises:
+            MailboxRefusedError: the server does not give them, or gives what cannot be understood.
+        """
+
+    def do(self, uids: Sequence[str], deed: Deed) -> None:
+        """Flag, move or delete messages; those that are gone are passed over.
+
+        Raises:
+            MailboxRefusedError: the server does not do it.
+        """
+
+
+class OpenMailbox(Protocol):
+    """A mailbox that is open; every call may raise MailboxAwayError."""
+
+    def folder(self, name: str) -> MailFolder:
+        """Open a folder."""
+
+    def wait(self, bell: Event, seconds: float) -> None:
+        """Return when something new is there, when the bell rang, or after some seconds."""
+
+    def interrupt(self) -> None:
+        """End, from another thread, whatever call is waiting for the server."""
+
+    def close(self) -> None:
+        """Leave the mailbox; never fails."""
+
+
+class Fetched(Protocol):
+    """What is remembered of mailboxes: which messages came from where, and what is still to be done with them."""
+
+    def enter(self, place: Place) -> bool:
+        """Note that a folder is read; say whether it had another UIDVALIDITY before."""
+
+    def unknown(self, place: Place, uids: Sequence[str]) -> list[str]:
+        """Return those of the UIDs that nothing is remembered of."""
+
+    def leave_out(self, origin: Origin, why: LeftOut, now: datetime) -> None:
+        """Remember that a message stays where it is."""
+
+    def left_out(self, place: Place, why: LeftOut) -> list[str]:
+        """Return the UIDs that were left out for one reason."""
+
+    def to_do(self, place: Place) -> list[tuple[str, str]]:
+        """Return (uid, spool id) of messages that are durable here and not yet flagged, moved or deleted there."""
+
+    def done(self, place: Place, uids: Sequence[str]) -> None:
+        """Remember that they are."""
+
+    def told(self, mailbox: str, health: Health) -> None:
+        """Write down how reading a mailbox goes."""
+
+    def health(self, mailbox: str) -> Health:
+        """Return how reading a mailbox went last."""

@@ -1,54 +1,13 @@
 """The shape of the configuration files: every key with its type, its default and what is right for it."""
 
-import re
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
-from ecertmail.core.address import normal
 from ecertmail.core.profiles import PROFILES
-
-
-def _address(value: str) -> str:
-    if (address := normal(value)) is None:
-        raise ValueError("must be one plain mail address such as ecert@example.org")
-    return address
-
-
-def _country(value: str) -> str:
-    if not re.fullmatch("[A-Z]{2}", value):
-        raise ValueError("must be a two-letter country code in capitals such as NZ")
-    return value
-
-
-def _fingerprint(value: str) -> str:
-    digits = value.replace(" ", "").upper()
-    if not re.fullmatch("[0-9A-F]{40}|[0-9A-F]{64}", digits):
-        raise ValueError("must be a full fingerprint, 40 hex digits; `gpg --fingerprint` shows it")
-    return digits
-
-
-def _profile(value: str) -> str:
-    names = [profile.name for profile in PROFILES]
-    if value not in names:
-        raise ValueError(f"must be one of {', '.join(names)}")
-    return value
-
-
-Address = Annotated[str, AfterValidator(_address)]
-Country = Annotated[str, AfterValidator(_country)]
-Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
-ProfileName = Annotated[str, AfterValidator(_profile)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Section(BaseModel):
-    """What all sections share: frozen, and an unknown key is a mistake."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+from ecertmail.fields import Address, Count, Country, Fingerprint, OptionalAddress, Port, Positive, ProfileName, Section
+from ecertmail.mailbox_section import MailboxSection, different
 
 
 class AuthoritySection(Section):
@@ -70,6 +29,7 @@ class ListenSection(Section):
     certificate: str = ""
     private_key: str = ""
     require_starttls: bool = False
+    enabled: bool = True
 
 
 class LimitsSection(Section):
@@ -105,7 +65,7 @@ class WorkersSection(Section):
 class OperatorSection(Section):
     """[operator]: who hears of what needs a person; an empty address means nobody by mail."""
 
-    address: Annotated[str, AfterValidator(lambda value: value and _address(value))] = ""
+    address: OptionalAddress = ""
     report_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "07:00"
 
 
@@ -119,6 +79,8 @@ class SendSection(Section):
     ca_file: str = ""
     username: str = ""
     password_file: str = ""
+    oauth2_token_file: str = ""
+    oauth2_token_command: tuple[str, ...] = ()
     timeout: Positive = 60.0
     retry_minutes: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 5, 15, 60, 120, 240)
     give_up_days: Positive = 5.0
@@ -168,6 +130,7 @@ class Settings(Section):
     send: SendSection = SendSection()
     paths: PathsSection = PathsSection()
     log: LogSection = LogSection()
+    mailbox: Annotated[tuple[MailboxSection, ...], AfterValidator(different)] = ()
 
 
 class PartnerKey(Section):

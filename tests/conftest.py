@@ -1,11 +1,15 @@
 """Fixtures that start real things, and stop them."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from tests import dovecot as dovecot_server
 from tests import installation
+from tests.desk import Desk
+from tests.dovecot import Account, Dovecot
 from tests.installation import Installation, Sink
 
 
@@ -39,3 +43,31 @@ def daemon(china: Installation) -> Installation:
     """China's daemon, running."""
     china.start()
     return china
+
+
+@pytest.fixture(scope="session")
+def dovecot() -> Iterator[Dovecot]:
+    """A real IMAP server, for the whole run."""
+    with dovecot_server.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def poor_dovecot() -> Iterator[Dovecot]:
+    """One that has neither IDLE nor MOVE nor UIDPLUS."""
+    with dovecot_server.running(dovecot_server.POOR) as server:
+        yield server
+
+
+@pytest.fixture
+def account(dovecot: Dovecot, request: pytest.FixtureRequest) -> Account:
+    """An empty mailbox of its own for each test."""
+    return dovecot.account(f"{sha256(request.node.nodeid.encode()).hexdigest()[:12]}@customs.example")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """Where fetched mail arrives, without a daemon."""
+    made = Desk(tmp_path)
+    yield made
+    made.close()

@@ -18,6 +18,7 @@ from aiosmtpd.controller import Controller
 from click.testing import CliRunner, Result
 
 from ecertmail.cli import main
+from ecertmail.edge import control
 from ecertmail.store.reader import LedgerReader
 from ecertmail.store.spool import Row, SpoolReader
 from tests.builders import CHINA, NZ_ADDRESS, key_of
@@ -48,10 +49,11 @@ class Installation:
 
     def set(self, commented: str, value: str) -> None:
         """Give a key that stands commented in the file a value."""
-        text = self.file.read_text(encoding="utf-8")
+        text, mark, mailbox = self.file.read_text(encoding="utf-8").partition("\n# [[mailbox]]")
         assert text.count(f"\n{commented}") == 1, commented
         key = commented.removeprefix("# ").partition(" = ")[0]
-        self.file.write_text(text.replace(f"\n{commented}", f"\n{key} = {value}"), encoding="utf-8")
+        changed = text.replace(f"\n{commented}", f"\n{key} = {value}")
+        self.file.write_text(changed + mark + mailbox, encoding="utf-8")
 
     def start(self, *wrapper: str) -> None:
         """Start the daemon and wait until it answers."""
@@ -63,6 +65,8 @@ class Installation:
     def _answers(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log
+        if not self.port:
+            return control.ask(self.folder / "spool/control.sock", {"do": "ping"}) is not None
         with socket.socket() as sock:
             return sock.connect_ex(("127.0.0.1", self.port)) == 0
 

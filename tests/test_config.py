@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from ecertmail import config
 from ecertmail.errors import ConfigError
+from ecertmail.mailbox_section import MailboxSection
 from ecertmail.settings import Settings
 from tests.installation import Installation
 
@@ -91,9 +92,10 @@ def test_a_wrong_passphrase_is_told(china: Installation) -> None:
 
 def test_the_sample_has_every_key_with_its_default(tmp_path: Path) -> None:
     sample = config.packaged("ecertmail.toml").read_text(encoding="utf-8")
-    uncommented = tomllib.loads(re.sub(r"(?m)^# (\w+ = )", r"\1", sample))
+    uncommented = tomllib.loads(re.sub(r"(?m)^# (\w+ = |\[\[\w+\]\])", r"\1", sample))
+    uncommented["mailbox"] = uncommented["mailbox"][0]
     for name, section in Settings.model_fields.items():
-        kind = section.annotation
+        kind = MailboxSection if name == "mailbox" else section.annotation
         assert isinstance(kind, type)
         assert issubclass(kind, BaseModel)
         assert set(uncommented[name]) == set(kind.model_fields), name

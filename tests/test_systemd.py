@@ -55,7 +55,6 @@ def test_the_service_is_watched_reloaded_and_not_restarted_on_wrong_configuratio
         "ExecReload=/bin/kill -HUP $MAINPID",
         "RestartPreventExitStatus=2 78",
         "Restart=on-failure",
-        "Requires=ecertmail.socket",
     ):
         assert f"\n{line}\n" in text
     assert "\nLoadCredential=passphrase:" in text
@@ -65,6 +64,14 @@ def test_the_socket_is_port_25_under_the_name_of_mail_in_clear() -> None:
     lines = (UNITS / "ecertmail.socket").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line.startswith("ListenStream")] == ["ListenStream=25"]
     assert "FileDescriptorName=smtp" in lines
+
+
+def test_the_socket_is_required_where_it_is_enabled_and_nowhere_else() -> None:
+    """A node that only reads a mailbox must not bind port 25; one that listens must not fall back to another port."""
+    assert "\nRequiredBy=ecertmail.service\n" in (UNITS / "ecertmail.socket").read_text(encoding="utf-8")
+    service = SERVICE.read_text(encoding="utf-8")
+    assert "Requires=" not in service
+    assert "Also=" not in service
 
 
 def test_a_manager_that_is_away_does_not_end_the_daemon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

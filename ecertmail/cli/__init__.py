@@ -7,7 +7,7 @@ Exit codes: 0 done, 2 wrong usage, 3 a check failed, 4 not found, 5 key trouble,
 import click
 
 from ecertmail import __version__
-from ecertmail.cli import install, keys, ledger, mail, partner, service, spool
+from ecertmail.cli import install, keys, ledger, mail, mailbox, partner, service, spool
 from ecertmail.cli.common import Group
 
 _EPILOG = """\b
@@ -38,6 +38,14 @@ def main(context: click.Context, config: str | None) -> None:
     context.obj = config
 
 
-for command in (*install.COMMANDS, *service.COMMANDS, *ledger.COMMANDS, *mail.COMMANDS, partner.partner, spool.spool):
+for command in (
+    *install.COMMANDS,
+    *service.COMMANDS,
+    *ledger.COMMANDS,
+    *mail.COMMANDS,
+    partner.partner,
+    spool.spool,
+    mailbox.mailbox,
+):
     main.add_command(command)
 partner.partner.add_command(keys.keys)

@@ -2,11 +2,13 @@
 
 import secrets
 from pathlib import Path
+from typing import Any
 
 import click
 
-from ecertmail import assemble, examining
+from ecertmail import assemble, examining, mailboxes
 from ecertmail import config as configuration
+from ecertmail.cli import init_mailbox
 from ecertmail.cli.common import json_option, load, pairs, show_json
 from ecertmail.core.address import normal
 from ecertmail.edge.keyring import GnupgKeyring
@@ -19,8 +21,9 @@ from ecertmail.errors import ConfigError
 @click.option("--name", prompt="Name of your authority", help="The institution's name, as partners read it.")
 @click.option("--country", prompt="Country code", help="Two letters, such as NZ.")
 @click.option("--address", prompt="Mail address of this node", help="Where partners send certificates.")
-def init(folder: Path, name: str, country: str, address: str) -> None:
-    """Make a working installation in DIR: configuration, key pair, folders."""
+@init_mailbox.options
+def init(folder: Path, name: str, country: str, address: str, **mailbox: Any) -> None:
+    """Make a working installation in DIR: configuration, key pair, folders; with --mailbox one that needs no port."""
     file = folder / "ecertmail.toml"
     if file.exists():
         raise ConfigError(f"{file}: exists already; nothing was changed")
@@ -28,6 +31,7 @@ def init(folder: Path, name: str, country: str, address: str) -> None:
         raise ConfigError("--address must be a plain mail address and --country two letters such as NZ")
     if '"' in name or "\\" in name or not name.isprintable():
         raise ConfigError("--name must not contain quotes, backslashes or control characters")
+    reading = init_mailbox.chosen(normal(address) or "", mailbox)
     for part in (".", "keys", "spool", "partners"):
         (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
     click.echo("Making the node's key …")
@@ -36,6 +40,9 @@ def init(folder: Path, name: str, country: str, address: str) -> None:
     text = configuration.packaged("ecertmail.toml").read_text(encoding="utf-8")
     for key, value in values.items():
         text = text.replace(f"@{key}@", value)
+    if reading is not None:
+        reading.write_password(folder)
+        text = reading.write_into(text)
     file.write_text(text, encoding="utf-8")
     configuration.load(file)
     _tell(folder, fingerprint)
@@ -73,11 +80,14 @@ def check_config(context: click.Context, as_json: bool) -> None:
     config = load(context)
     examining.load_examiner(config)
     assemble.listener_tls(config)
+    mailboxes.check(config)
     assemble.smarthost(config)
     facts: list[tuple[str, object]] = [
         ("file", config.file),
         ("authority", f"{config.authority.name} ({config.authority.country})"),
         ("mailboxes", ", ".join(sorted(config.mailboxes))),
+        ("listens", "yes" if config.settings.listen.enabled else "no"),
+        ("reads", ", ".join(section.name for section in config.settings.mailbox) or "no mailbox"),
         ("key", config.settings.keys.fingerprint),
         ("partners", len(config.partners)),
         ("schemas", config.schemas),

@@ -6,6 +6,7 @@ import click
 
 from ecertmail import app, assemble, examining
 from ecertmail.cli.common import json_option, load, pairs, show_json
+from ecertmail.cli.mailbox import in_words, summaries
 from ecertmail.config import Config
 from ecertmail.core import notice
 from ecertmail.edge import control, log
@@ -25,7 +26,9 @@ def serve(context: click.Context, log_format: str | None) -> None:
     async def run() -> None:
         node = app.Node(config, events)
         await node.run(
-            lambda places: events.info("start.ready", listening=" ".join(places), node=config.authority.address)
+            lambda places: events.info(
+                "start.ready", listening=" ".join(places) or "nowhere", node=config.authority.address
+            )
         )
 
     with assemble.locked(config):
@@ -60,6 +63,7 @@ def _facts(config: Config) -> dict[str, object]:
         "ledger_size": size,
         "ledger_root": ledger.root(size).hex(),
     }
+    facts |= {f"mailbox {row.name}": in_words(row) for row in summaries(config)}
     spool.close()
     ledger.close()
     return facts

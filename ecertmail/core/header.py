@@ -6,6 +6,7 @@ is marked by `hp="clear"` or `hp="cipher"`, in older software by `protected-head
 
 import binascii
 import re
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 
@@ -22,7 +23,7 @@ def text(header: Message, name: str) -> str:
     raw = _unfold(header.get(name, ""))
     try:
         line = str(make_header(decode_header(raw)))
-    except (LookupError, UnicodeError, ValueError, binascii.Error):
+    except (LookupError, UnicodeError, ValueError, binascii.Error, MessageError):
         line = raw
     return printable(line)[:200]
 

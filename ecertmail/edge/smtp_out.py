@@ -7,16 +7,18 @@ octets go out again with the same Message-ID.
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import aiosmtplib
 
 from ecertmail.delivery import Attempt, Attempted, Delivery
+from ecertmail.errors import EcertmailError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Smarthost:
-    """Where outgoing mail goes; `starttls` is `never`, `when-offered` or `required`."""
+    """Where outgoing mail goes; `starttls` is `never`, `when-offered` or `required`; `token` is for XOAUTH2."""
 
     host: str
     port: int
@@ -27,6 +29,7 @@ class Smarthost:
     username: str
     password: str
     timeout: float
+    token: Callable[[], str] | None = None
 
 
 class SmarthostSender:
@@ -43,12 +46,23 @@ class SmarthostSender:
             try:
                 client = await self._connected()
                 _, reply = await client.sendmail(delivery.reverse_path, [delivery.recipient], delivery.octets)
-            except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
+            except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError, EcertmailError) as error:
                 attempt = _attempt(error)
                 if attempt.outcome is not Attempted.PERMANENT:
                     await self._drop()
                 return attempt
             return Attempt(outcome=Attempted.SENT, reply=_one_line(reply))
+
+    async def try_out(self) -> Attempt:
+        """Connect and log in, and send nothing."""
+        async with self._lock:
+            try:
+                await self._connected()
+            except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError, EcertmailError) as error:
+                return _attempt(error)
+            finally:
+                await self._drop()
+            return Attempt(outcome=Attempted.SENT, reply="")
 
     async def close(self) -> None:
         """Say QUIT, if there is a connection."""
@@ -68,6 +82,7 @@ class SmarthostSender:
             local_hostname=host.hostname,
             username=host.username or None,
             password=host.password or None,
+            oauth_token_generator=self._token if host.token else None,
             timeout=host.timeout,
             use_tls=host.implicit_tls,
             start_tls={"never": False, "required": True}.get(host.starttls),
@@ -76,6 +91,11 @@ class SmarthostSender:
         await client.connect()
         self._client = client
         return client
+
+    async def _token(self) -> str:
+        """Get a token anew for each login, without making others wait for it."""
+        assert self._smarthost.token is not None  # noqa: S101 - it is only asked where there is one
+        return await asyncio.to_thread(self._smarthost.token)
 
     async def _drop(self) -> None:
         client, self._client = self._client, None

@@ -55,6 +55,11 @@ class Writer:
             row = self._db.execute(statement, values).fetchone()
         return None if row is None else tuple(row)
 
+    def rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        """Return every row of a query, outside any transaction."""
+        with self._turn, guarded(self._path):
+            return [tuple(row) for row in self._db.execute(statement, values)]
+
     def close(self) -> None:
         """Close the connection; a later open finds everything that was committed."""
         with self._turn:

@@ -21,7 +21,7 @@ from sqlite_utils import Database, Migrations
 from ecertmail.core.notice import SetAside
 from ecertmail.errors import NotFoundError
 from ecertmail.message import Envelope, Spooled, SpoolEnd
-from ecertmail.store import database
+from ecertmail.store import database, fetched
 from ecertmail.store.database import iso
 
 MAX_CLAIMS = 3
@@ -45,6 +45,9 @@ def m001_spool(db: Database) -> None:
     db.table("message").create_index(["state", "seq"])
 
 
+migrations()(fetched.m002_fetched)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One message of the spool as an operator sees it, without its octets."""
@@ -66,6 +69,7 @@ class SqliteSpool:
         """Open the spool; `given_up` hears the id of each message that got no verdict."""
         self._db = database.Writer(path, migrations)
         self._given_up = given_up
+        self.fetched = fetched.SqliteFetched(self._db)
 
     def close(self) -> None:
         """Close the file."""
@@ -77,23 +81,28 @@ class SqliteSpool:
             cursor.execute("UPDATE message SET state='spooled', changed_at=? WHERE state='claimed'", (iso(now),))
             return cursor.rowcount
 
-    def add(self, arrivals: Sequence[tuple[str, Envelope, bytes]]) -> None:
-        """Store messages durably, all or none, in one commit.
+    def add(self, arrivals: Sequence[tuple[str, Envelope, bytes]]) -> dict[str, str]:
+        """Store messages durably, all or none, in one commit, with where fetched ones came from.
+
+        Returns:
+            For each fetched message whose content is here already: its id, and the id of the one that holds it.
 
         Raises:
             StoreBusyError: nothing was stored; the sender must be told to try again.
         """
-        rows = [
-            (spool_id, iso(e.received_at), e.reverse_path, "\n".join(e.recipients), e.source, e.peer, len(octets),
-             iso(e.received_at), octets)
-            for spool_id, e, octets in arrivals
-        ]  # fmt: skip
         with self._db.writing() as cursor:
+            known = fetched.store(cursor, arrivals)
+            rows = [
+                (spool_id, iso(e.received_at), e.reverse_path, "\n".join(e.recipients), e.source, e.peer, len(octets),
+                 iso(e.received_at), octets)
+                for spool_id, e, octets in arrivals if spool_id not in known
+            ]  # fmt: skip
             cursor.executemany(
                 "INSERT INTO message(id,state,claims,received_at,reverse_path,recipients,source,peer,size,reason,"
                 "detail,changed_at,octets) VALUES (?,'spooled',0,?,?,?,?,?,?,'','',?,?)",
                 rows,
             )
+        return known
 
     def claim(self, now: datetime, limit: int) -> list[Spooled]:
         """Take the oldest undecided messages.

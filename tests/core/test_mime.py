@@ -554,3 +554,7 @@ def test_a_real_signed_mail_is_sliced_where_pythons_email_slices_it() -> None:
     sliced = read(octets).signed_octets
     assert sliced in octets
     assert part.as_bytes().replace(b"\n", b"\r\n") == sliced
+
+
+def test_a_broken_encoded_word_is_shown_as_it_stands() -> None:
+    assert mime.headline(b"Subject: =?utf-8?b?x?=\r\n\r\n").subject == "=?utf-8?b?x?="

@@ -23,13 +23,15 @@ def delivery(recipient: str = "ecert@mpi.example") -> Delivery:
     )  # fmt: skip
 
 
-def sender(port: int, timeout: float = 5) -> SmarthostSender:
-    return SmarthostSender(
-        Smarthost(
-            host="127.0.0.1", port=port, hostname="mx.customs.example", starttls="never", implicit_tls=False,
-            tls_context=None, username="", password="", timeout=timeout,
-        )
+def smarthost(port: int, timeout: float = 5) -> Smarthost:
+    return Smarthost(
+        host="127.0.0.1", port=port, hostname="mx.customs.example", starttls="never", implicit_tls=False,
+        tls_context=None, username="", password="", timeout=timeout,
     )  # fmt: skip
+
+
+def sender(port: int, timeout: float = 5) -> SmarthostSender:
+    return SmarthostSender(smarthost(port, timeout))
 
 
 @asynccontextmanager

@@ -86,11 +86,12 @@ class SlowSpool:
         self.stored: dict[str, bytes] = {}
         self._trouble = trouble or Trouble()
 
-    def add(self, arrivals: Sequence[tuple[str, Envelope, bytes]]) -> None:
+    def add(self, arrivals: Sequence[tuple[str, Envelope, bytes]]) -> dict[str, str]:
         time.sleep(0.02)
         self._trouble()
         self.commits.append(len(arrivals))
         self.stored |= {spool_id: octets for spool_id, _, octets in arrivals}
+        return {}
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"intake has no business with {name}")

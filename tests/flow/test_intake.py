@@ -1,7 +1,7 @@
 """Accepting mail: durable first, then the answer; what arrives together shares a commit and its failure."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -23,7 +23,7 @@ class Desk:
         self._thread, ids = ThreadPoolExecutor(1), count(1)
         self.intake = Intake(spool, self._run, lambda: f"m{next(ids)}", self._wake, self.log)
 
-    def _run(self, call: Callable[[], None]) -> Awaitable[None]:
+    def _run(self, call: Callable[[], Mapping[str, str]]) -> Awaitable[Mapping[str, str]]:
         return asyncio.get_running_loop().run_in_executor(self._thread, call)
 
     def _wake(self) -> None:

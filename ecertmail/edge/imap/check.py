@@ -1,0 +1,131 @@
+"""What works with a mailbox at a provider, step by step, and what to change where it does not."""
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from ecertmail.core.mailbox import After, Plan, Step, Tls
+from ecertmail.edge.imap import account as accounts
+from ecertmail.edge.imap.account import Account, Client, speaking
+from ecertmail.errors import MailboxAwayError, MailboxLoginError, MailboxRefusedError
+
+_ADVICE: tuple[tuple[type[BaseException], str], ...] = (
+    (socket.gaierror, "no such name: check `host`, and that this machine can look names up"),
+    (
+        ssl.SSLCertVerificationError,
+        "the certificate is not trusted: check `host`, and set `ca_file` if your provider has an authority of its own",
+    ),
+    (ssl.SSLError, 'this port does not begin with TLS: try tls = "starttls" with port 143, or port 993'),
+    (ConnectionRefusedError, "nobody listens there: check `host` and `port`"),
+    (TimeoutError, "no answer: check `host` and `port`, and that the firewall lets this machine out"),
+)
+
+
+def steps(account: Account, plan: Plan, *, idle: bool) -> Iterator[Step]:
+    """Try everything that reading the mailbox needs, as far as one step lets the next one begin."""
+    try:
+        client = accounts.connect(account)
+    except (MailboxAwayError, MailboxRefusedError) as error:
+        yield Step(name="connect", good=False, text=str(error), advice=_advice(error))
+        return
+    with contextlib.ExitStack() as stack:
+        stack.callback(accounts.leave, client)
+        yield Step(name="connect", good=True, text=f"{account}, {_privacy(client, account)}")
+        try:
+            accounts.login(client, account)
+        except (MailboxAwayError, MailboxLoginError) as error:
+            yield Step(name="login", good=False, text=str(error), advice=_login_advice(account))
+            return
+        yield Step(name="login", good=True, text=account.username)
+        yield from _inside(client, plan, idle=idle)
+
+
+def _inside(client: Client, plan: Plan, *, idle: bool) -> Iterator[Step]:
+    for name in plan.folders:
+        yield _try(f"folder {name}", partial(_folder, client, name), _folder_advice(client))
+    for name in filter(None, (plan.deed.folder, plan.refused_to)):
+        yield _try(f"folder {name}", partial(_target, client, name), "create it, or name another one")
+    yield _try("idle", partial(_idle, client, idle=idle), "set idle = false: the mailbox is polled then")
+    yield _try("move", partial(_move, client, plan), "")
+    yield _try("quota", partial(_quota, client), "")
+
+
+def _folder(client: Client, name: str) -> Step:
+    answer = client.select_folder(name)
+    writable = answer.get(b"READ-WRITE", True) and b"READ-ONLY" not in answer
+    text = f"{answer[b'EXISTS']} messages" + ("" if writable else ", read-only")
+    advice = "" if writable else "the account may not change this folder: flagging and moving will fail"
+    return Step(name=f"folder {name}", good=bool(writable), text=text, advice=advice)
+
+
+def _target(client: Client, name: str) -> Step:
+    there = client.folder_exists(name)
+    return Step(name=f"folder {name}", good=True, text="there" if there else "not there yet; made when first needed")
+
+
+def _idle(client: Client, *, idle: bool) -> Step:
+    if not idle:
+        return Step(name="idle", good=True, text="switched off; the mailbox is polled")
+    if not client.has_capability("IDLE"):
+        return Step(name="idle", good=True, text="the server has none; the mailbox is polled")
+    client.idle()
+    client.idle_done()
+    return Step(name="idle", good=True, text="new mail is seen at once")
+
+
+def _move(client: Client, plan: Plan) -> Step:
+    moves = plan.deed.after is After.MOVE or bool(plan.refused_to)
+    if plan.deed.after is After.FLAG and not moves:
+        return Step(name="move", good=True, text="not needed: messages are only flagged")
+    move, uidplus = client.has_capability("MOVE"), client.has_capability("UIDPLUS")
+    if (move and plan.deed.after is not After.DELETE) or uidplus:
+        return Step(name="move", good=True, text="MOVE" if move else "COPY and UID EXPUNGE")
+    advice = 'use after = "flag", or let somebody expunge the folder: messages stay there, marked as deleted'
+    return Step(name="move", good=False, text="the server has neither MOVE nor UIDPLUS", advice=advice)
+
+
+def _quota(client: Client) -> Step:
+    if not client.has_capability("QUOTA"):
+        return Step(name="quota", good=True, text="the server does not tell")
+    _, quotas = client.get_quota_root("INBOX")
+    full = [quota for quota in quotas if quota.limit and quota.usage >= quota.limit * 0.9]
+    text = ", ".join(f"{quota.resource} {quota.usage} of {quota.limit}" for quota in quotas) or "none"
+    advice = 'the mailbox is nearly full and will refuse mail: use after = "delete", or ask for more' if full else ""
+    return Step(name="quota", good=not full, text=text, advice=advice)
+
+
+def _try(name: str, step: Callable[[], Step], advice: str) -> Step:
+    try:
+        with speaking(name):
+            return step()
+    except (MailboxAwayError, MailboxRefusedError) as error:
+        return Step(name=name, good=False, text=str(error), advice=advice)
+
+
+def _folder_advice(client: Client) -> str:
+    try:
+        with speaking("LIST"):
+            names = [str(name) for _, _, name in client.list_folders()]
+    except (MailboxAwayError, MailboxRefusedError):
+        return "check `folders`"
+    return f"check `folders`; there are: {', '.join(names[:20])}"
+
+
+def _privacy(client: Client, account: Account) -> str:
+    if account.tls is Tls.NEVER:
+        return "in clear"
+    return f"{client.socket().version()}, certificate good"
+
+
+def _advice(error: Exception) -> str:
+    cause = error.__cause__
+    known = next((advice for kind, advice in _ADVICE if isinstance(cause, kind)), "")
+    return known or "check `host`, `port` and `tls`"
+
+
+def _login_advice(account: Account) -> str:
+    if account.token is not None:
+        return "check `username`, and that the token is for IMAP (its scope) and for this user"
+    return "check `username` and the password file; many providers want an app password, or OAuth2 only"
