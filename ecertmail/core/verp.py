@@ -1,0 +1,50 @@
+"""An envelope sender of its own for each delivery, so that a bounce names its delivery even when nobody can read it.
+
+`ecert+b17.<tag>@mpi.example`: the tag is a keyed hash of mailbox and number, so that nobody can report a failure of a
+delivery whose mail never came by. Whoever got the mail knows the address, and may well say that it bounced.
+"""
+
+import hmac
+import re
+from base64 import b32encode
+from hashlib import sha256
+
+from ecertmail.core.address import normal
+
+MAX_LOCAL = 64
+_TAG = 12  # 60 bits; each guess costs its maker a mail
+_TAGGED = re.compile(rf"b([1-9][0-9]{{0,18}})\.([a-z2-7]{{{_TAG}}})")
+
+
+def verp(mailbox: str, delivery_id: int, secret: bytes) -> str:
+    """Return the envelope sender for a delivery.
+
+    Args:
+        mailbox: our address that takes bounces, and with it everything after a `+`.
+        delivery_id: the number of the delivery, from 1.
+        secret: known to this node only; at least 16 random octets.
+
+    Raises:
+        ValueError: the mailbox is no plain address, or too long to be tagged (RFC 5321 section 4.5.3.1.1).
+    """
+    local, _, domain = (normal(mailbox) or "").partition("@")
+    tagged = f"{local}+b{delivery_id}.{_tag(f'{local}@{domain}', delivery_id, secret)}"
+    if not domain or delivery_id < 1 or len(tagged) > MAX_LOCAL or normal(f"{tagged}@{domain}") is None:
+        raise ValueError(f"no bounce address can be made of {mailbox} and {delivery_id}")
+    return f"{tagged}@{domain}"
+
+
+def delivery_of(address: str, mailbox: str, secret: bytes) -> int | None:
+    """Return the delivery whose envelope sender this is; None if it is none that this node made."""
+    local, _, domain = mailbox.lower().partition("@")
+    given, _, at = (normal(address) or "").partition("@")
+    match = _TAGGED.fullmatch(given.removeprefix(f"{local}+"))
+    if at != domain or match is None or not given.startswith(f"{local}+"):
+        return None
+    number = int(match[1])
+    return number if hmac.compare_digest(match[2], _tag(f"{local}@{domain}", number, secret)) else None
+
+
+def _tag(mailbox: str, delivery_id: int, secret: bytes) -> str:
+    digest = hmac.digest(secret, f"ecertmail bounce {mailbox} {delivery_id}".encode(), sha256)
+    return b32encode(digest).decode()[:_TAG].lower()
