@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from ecertmail import assemble, examining, steps
+from ecertmail import assemble, commands, examining, steps
 from ecertmail import config as configuration
 from ecertmail.config import Config
 from ecertmail.core.door import Door, Limits
@@ -32,21 +32,13 @@ from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.spool import SpoolReader, SqliteSpool
 
 RETRY_SECONDS = 10.0
+PUBLISH_SECONDS = 2.0
 REPORT_SECONDS = 300.0
 
 
 def now() -> datetime:
     """Read the clock; nobody else does."""
     return datetime.now(UTC)  # noqa: TID251 - the one place
-
-
-def spool_command(spool: SqliteSpool, request: dict[str, str], moment: datetime) -> dict[str, object]:
-    """Carry out what an operator asks of the spool."""
-    if request.get("do") == "release":
-        spool.release(request["id"], moment)
-    elif request.get("do") == "drop":
-        spool.drop(request["id"])
-    return {"done": request.get("do")}
 
 
 class Node:
@@ -84,6 +76,7 @@ class Node:
                 self._decider.run(),
                 self._deliver(),
                 self._readers.run(),
+                self._publish(),
                 self._report(),
                 self._reload(),
                 self._keep_watchdog(),
@@ -123,7 +116,7 @@ class Node:
 
     def command(self, request: dict[str, str]) -> dict[str, object]:
         """Carry out a request of the control socket, in a thread of its own."""
-        answer = spool_command(self._spool, request, now())
+        answer = commands.carry_out(request, self._spool, self._ledger, now())
         self._loop.call_soon_threadsafe(self._decider.arrived.set)
         return answer
 
@@ -162,6 +155,17 @@ class Node:
                     await asyncio.wait_for(self._staged.wait(), min(pause, 3600))
         finally:
             await sender.close()
+
+    async def _publish(self) -> None:
+        """Stage what subscribers are owed, soon after something was recorded and when a schedule says so."""
+        while True:
+            publisher = steps.publisher(self._config, self._ledger, now, self._log)
+            try:
+                if await self._in_ledger_thread(partial(publisher.publish_due, self._decider.openpgp, now())):
+                    self._staged.set()
+            except EcertmailError as error:
+                self._log.error("push.waiting", error=str(error), seconds=PUBLISH_SECONDS)
+            await asyncio.sleep(PUBLISH_SECONDS)
 
     async def _report(self) -> None:
         """Look now and then whether the operator is to be told something; the report itself is once a day."""

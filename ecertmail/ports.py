@@ -12,6 +12,7 @@ from ecertmail.core.notice import SetAside
 from ecertmail.delivery import Attempt, Delivery, DeliveryState
 from ecertmail.message import Decrypted, Envelope, KeyOffer, Origin, Place, SignatureCheck, Spooled, SpoolEnd
 from ecertmail.model import Certificate, Earlier, Examination, Known
+from ecertmail.subscription import Fresh, Subscription, SubscriptionState
 
 
 class Spool(Protocol):
@@ -42,6 +43,19 @@ class Quarantine(Protocol):
 
     def set_aside(self, since: datetime) -> Sequence[SetAside]:
         """Return what was quarantined since then, oldest first."""
+
+
+class Subscriptions(Protocol):
+    """The subscriptions within one commit of the ledger."""
+
+    def all(self, *states: SubscriptionState) -> list[Subscription]:
+        """Return the subscriptions in these states, the oldest first."""
+
+    def fresh(self, after: int, upto: int, limit: int) -> list[Fresh]:
+        """Return certificate versions recorded after one entry and up to another, oldest first."""
+
+    def move(self, subscription_id: str, cursor: int, ran_at: datetime) -> None:
+        """Remember up to which entry a subscription was looked at, and when it last ran."""
 
 
 class Transaction(Protocol):
@@ -91,6 +105,10 @@ class Transaction(Protocol):
 
     def tell(self, what: Iterable[str], now: datetime) -> None:
         """Remember that the operator was told."""
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """The subscriptions, within this commit."""
 
 
 class Ledger(Protocol):

@@ -6,8 +6,10 @@ from datetime import datetime, time, timedelta
 from functools import partial
 
 from ecertmail.config import Config
+from ecertmail.edge.schedule import next_run
 from ecertmail.flow.deliver import Deliverer, Run
 from ecertmail.flow.process import Processor
+from ecertmail.flow.publish import Publisher
 from ecertmail.flow.reply import Replier
 from ecertmail.flow.report import Reporter
 from ecertmail.ports import EventLog, Ledger, Outbox, Quarantine, Sender, Spool
@@ -46,6 +48,18 @@ def reporter(config: Config, ledger: Ledger, quarantine: Quarantine, clock: Cloc
         at=time.fromisoformat(section.report_at),
         ledger=ledger,
         quarantine=quarantine,
+        new_message_id=_message_ids(config, clock),
+        log=log,
+    )
+
+
+def publisher(config: Config, ledger: Ledger, clock: Clock, log: EventLog) -> Publisher:
+    """What stages newly recorded certificates for subscribers."""
+    return Publisher(
+        authority=config.authority,
+        partners={partner.id: partner for partner in config.partners},
+        ledger=ledger,
+        next_run=next_run,
         new_message_id=_message_ids(config, clock),
         log=log,
     )

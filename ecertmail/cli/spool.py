@@ -5,14 +5,12 @@ from datetime import UTC
 
 import click
 
-from ecertmail import app, assemble
+from ecertmail.cli.changing import change
 from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
-from ecertmail.config import Config
 from ecertmail.core import mime
 from ecertmail.core.outline import outline
-from ecertmail.edge import control
 from ecertmail.findings import FindingCode
-from ecertmail.store.spool import Row, SpoolReader, SqliteSpool
+from ecertmail.store.spool import Row, SpoolReader
 
 _WAITING = ("spooled", "claimed", "quarantined")
 _SENTENCES = {finding.code: finding.value for finding in FindingCode}
@@ -82,7 +80,7 @@ def export(context: click.Context, spool_id: str) -> None:
 @click.pass_context
 def release(context: click.Context, spool_id: str) -> None:
     """Process a quarantined message again, after its cause was mended (a key added, a partner corrected)."""
-    _change(load(context), {"do": "release", "id": spool_id})
+    change(load(context), {"do": "release", "id": spool_id})
     click.echo(f"{spool_id}: will be processed again.")
 
 
@@ -94,18 +92,8 @@ def drop(context: click.Context, spool_id: str, yes: bool) -> None:
     """Delete a quarantined message for good."""
     if not yes:
         click.confirm(f"Delete {spool_id} for good?", abort=True)
-    _change(load(context), {"do": "drop", "id": spool_id})
+    change(load(context), {"do": "drop", "id": spool_id})
     click.echo(f"{spool_id}: deleted.")
-
-
-def _change(config: Config, request: dict[str, str]) -> None:
-    """Let the daemon do it, or do it here when none runs."""
-    if control.ask(config.spool / "control.sock", request) is not None:
-        return
-    with assemble.locked(config):
-        store = SqliteSpool(config.spool / "spool.db")
-        app.spool_command(store, request, app.now())
-        store.close()
 
 
 def _reader(context: click.Context) -> SpoolReader:

@@ -48,7 +48,7 @@ def silence(envelope: Envelope, message: SignedMessage, partner: Partner | None,
         Silence.HOPS: traits.hops > MAX_HOPS,
         Silence.NULL_PATH: not envelope.reverse_path,
         Silence.MAILER_DAEMON: _is_daemon(envelope.reverse_path) or _is_daemon(message.from_address or ""),
-        Silence.BULK: traits.precedence in BULK or traits.is_list,
+        Silence.BULK: traits.precedence in BULK or (traits.is_list and not _asked_for(message, partner)),
         Silence.ROBOT: bool(traits.auto_submitted) and not _asked_for(message, partner),
     }
     return next((reason for reason, holds in cases.items() if holds), None)

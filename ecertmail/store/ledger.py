@@ -16,7 +16,7 @@ from sqlite_utils import Database, Migrations
 from ecertmail.core.merkle import leaf_hash
 from ecertmail.message import KeyOffer
 from ecertmail.model import Certificate, CertificateStatus, Earlier, Known, Outcome
-from ecertmail.store import database
+from ecertmail.store import database, subscriptions
 from ecertmail.store.database import iso
 
 migrations = Migrations("ecertmail.ledger")
@@ -83,6 +83,12 @@ def m002_trust(db: Database) -> None:
         not_null={"partner", "fingerprint", "public_key"}, foreign_keys=[("entry", "entry", "idx")],
     )  # fmt: skip
     db.table("told").create({"what": str, "at": str}, pk="what", not_null={"at"}, strict=True)
+
+
+@migrations()
+def m003_subscriptions(db: Database) -> None:
+    """Who is pushed what, and up to which entry."""
+    db.execute(subscriptions.SCHEMA)
 
 
 class SqliteLedger:
@@ -233,6 +239,11 @@ class LedgerTransaction:
     def tell(self, what: Iterable[str], now: datetime) -> None:
         """Remember that the operator was told."""
         self._cursor.executemany("INSERT OR REPLACE INTO told VALUES (?,?)", [(one, iso(now)) for one in what])
+
+    @property
+    def subscriptions(self) -> subscriptions.SubscriptionTable:
+        """The subscriptions, within this commit."""
+        return subscriptions.SubscriptionTable(self._cursor)
 
     def _one(self, statement: str, *values: str) -> tuple[object, ...] | None:
         row = self._cursor.execute(statement, values).fetchone()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ecertmail.core.merkle import root_hash
 from ecertmail.model import Entry
-from ecertmail.store import database
+from ecertmail.store import database, subscriptions
+from ecertmail.subscription import Subscription
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,10 @@ class LedgerReader:
             Offered(partner=partner, fingerprint=fingerprint, public_key=key, entry=entry, **_statement(record))
             for partner, fingerprint, key, entry, record in rows
         ]
+
+    def subscriptions(self) -> list[Subscription]:
+        """Return every subscription, removed ones too, the oldest first."""
+        return [subscriptions.read(row) for row in self._db.execute(f"{subscriptions.SELECT} ORDER BY created_at, id")]
 
     def orphans(self) -> list[int]:
         """Return the entries of versions that the log has no entry for."""

@@ -1,0 +1,20 @@
+"""Changes from the command line: only one process may write the databases, so the running daemon is asked first."""
+
+from ecertmail import app, assemble, commands
+from ecertmail.config import Config
+from ecertmail.edge import control
+from ecertmail.store.ledger import SqliteLedger
+from ecertmail.store.spool import SqliteSpool
+
+
+def change(config: Config, request: dict[str, str]) -> None:
+    """Let the daemon do it, or do it here when none runs."""
+    if control.ask(config.spool / "control.sock", request) is not None:
+        return
+    with assemble.locked(config):
+        spool, ledger = SqliteSpool(config.spool / "spool.db"), SqliteLedger(config.spool / "ledger.db")
+        try:
+            commands.carry_out(request, spool, ledger, app.now())
+        finally:
+            spool.close()
+            ledger.close()

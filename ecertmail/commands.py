@@ -1,0 +1,31 @@
+"""What the command line asks of whoever may write: the running daemon, or itself when none runs."""
+
+import json
+from datetime import datetime
+
+from ecertmail.store import subscriptions
+from ecertmail.store.ledger import SqliteLedger
+from ecertmail.store.spool import SqliteSpool
+from ecertmail.subscription import SubscriptionState
+
+
+def carry_out(request: dict[str, str], spool: SqliteSpool, ledger: SqliteLedger, moment: datetime) -> dict[str, object]:
+    """Carry out one request.
+
+    Raises:
+        EcertmailError: it cannot be done; nothing was changed.
+    """
+    match request.get("do"):
+        case "release":
+            spool.release(request["id"], moment)
+        case "drop":
+            spool.drop(request["id"])
+        case "subscribe":
+            with ledger.transaction() as tx:
+                subscription = subscriptions.from_json(json.loads(request["subscription"]), moment)
+                since = datetime.fromisoformat(request["since"]) if request.get("since") else None
+                tx.subscriptions.add(subscription, tx.next_index() - 1, since)
+        case "subscription-state":
+            with ledger.transaction() as tx:
+                tx.subscriptions.change(request["id"], SubscriptionState(request["state"]), request.get("reason", ""))
+    return {"done": request.get("do")}

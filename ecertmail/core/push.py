@@ -1,0 +1,107 @@
+"""The mail that brings new certificates to a subscriber: readable text and XML under one signature."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from email.utils import format_datetime, formataddr
+from urllib.parse import quote
+
+from ecertmail.core import compose
+from ecertmail.core.compose import Draft
+from ecertmail.core.entity import printable
+from ecertmail.core.header import LOOP
+from ecertmail.core.profiles import CERTIFICATES
+from ecertmail.model import CertificateStatus
+from ecertmail.parties import Authority
+from ecertmail.subscription import Fresh, Subscription
+
+
+def draft(
+    authority: Authority,
+    subscription: Subscription,
+    certificates: Sequence[Fresh],
+    now: datetime,
+    message_id: str,
+    *,
+    cipher: bool = False,
+) -> Draft:
+    """Write a push.
+
+    Args:
+        authority: who sends.
+        subscription: to whom; a partner's own node is asked for a receipt (RFC 8098), in the signed part.
+        certificates: what the mail brings, in the order of the ledger.
+        now: the Date.
+        message_id: with angle brackets.
+        cipher: the mail is going to be encrypted, and its subject hidden.
+    """
+    header = _header(authority, subscription, certificates, now, message_id)
+    outer = {**header, "Subject": "[...]"} if cipher else header
+    kind, inner = compose.protected("multipart/mixed", header, outer if cipher else None)
+    parts = [compose.text(_text(authority, subscription, certificates))]
+    parts += [compose.attachment(octets, "application/xml", name) for name, octets in documents(certificates)]
+    return Draft(header=outer, part=compose.multipart(kind, parts, message_id, inner), message_id=message_id)
+
+
+def documents(certificates: Sequence[Fresh]) -> list[tuple[str, bytes]]:
+    """Return the XML files: one for all of the `certificates` format, and one for each SPSCertificate."""
+    flat = [certificate.octets for certificate in certificates if certificate.profile == CERTIFICATES.name]
+    files = [("certificates.xml", _document(b"<certificates>" + b"".join(flat) + b"</certificates>"))] if flat else []
+    others = [certificate for certificate in certificates if certificate.profile != CERTIFICATES.name]
+    return files + [(f"certificate-{other.entry}.xml", _document(other.octets)) for other in others]
+
+
+def _document(octets: bytes) -> bytes:
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + octets + b"\n"
+
+
+def _header(
+    authority: Authority, subscription: Subscription, certificates: Sequence[Fresh], now: datetime, message_id: str
+) -> dict[str, str]:
+    domain = authority.address.rpartition("@")[2]
+    unsubscribe = quote(f"UNSUBSCRIBE {subscription.id}")
+    header = {
+        "From": formataddr((authority.name, authority.address)),
+        "To": subscription.address,
+        "Subject": _subject(certificates),
+        "Date": format_datetime(now),
+        "Message-ID": message_id,
+        "Auto-Submitted": "auto-generated",
+        "List-Id": f"<{subscription.id}.certificates.{domain}>",
+        "List-Unsubscribe": f"<mailto:{authority.address}?subject={unsubscribe}>",
+        LOOP: authority.address,
+    }
+    return header | ({"Disposition-Notification-To": authority.address} if subscription.partner else {})
+
+
+def _subject(certificates: Sequence[Fresh]) -> str:
+    if len(certificates) > 1:
+        return f"{len(certificates)} export certificates"
+    [one] = certificates
+    return f"Export certificate {printable(one.number)}: {_word(one.status)}"
+
+
+def _text(authority: Authority, subscription: Subscription, certificates: Sequence[Fresh]) -> str:
+    lines = [f"{authority.name} sends you {_subject(certificates)}.", ""]
+    for one in certificates:
+        lines += [f"{printable(one.number)}: {_word(one.status).upper()}", *(f"    {line}" for line in _facts(one)), ""]
+    lines += [
+        "The attached XML is the certificate; this text is for reading. The mail is signed as a whole.",
+        f"You get it as subscriber {subscription.id}. To end that, send a mail with the subject",
+        f"UNSUBSCRIBE {subscription.id} to {authority.address}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _facts(one: Fresh) -> list[str]:
+    facts = [
+        one.title,
+        f"from {one.exporting} to {one.importing or '(not named)'}",
+        f"issued at {one.issued_at}" if one.issued_at else "",
+        f"type {one.type}" if one.type else "",
+        f"ledger entry {one.entry}, SHA-256 {one.sha256}",
+    ]
+    return [printable(fact) for fact in facts if fact]
+
+
+def _word(status: str) -> str:
+    return CertificateStatus(status).name.lower()

@@ -1,0 +1,93 @@
+"""Newly recorded certificates times subscriptions: what is owed is staged, and the cursor moves, in one commit each.
+
+A crash before a commit leaves the cursor where it was, and the same certificates are staged by the next run; one after
+it leaves deliveries that are due. So nothing is missed and nothing is staged twice.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ecertmail.core import audience, push
+from ecertmail.errors import KeyringError
+from ecertmail.parties import Authority, Encryption, Partner
+from ecertmail.ports import EventLog, Ledger, OpenPgp, Transaction
+from ecertmail.subscription import Fresh, Subscription, SubscriptionState
+
+AT_ONCE = 500
+
+NextRun = Callable[[str, str, datetime], datetime | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publisher:
+    """Stages pushes; `next_run` reads schedules, `partners` is keyed by ID."""
+
+    authority: Authority
+    partners: Mapping[str, Partner]
+    ledger: Ledger
+    next_run: NextRun
+    new_message_id: Callable[[], str]
+    log: EventLog
+
+    def publish_due(self, openpgp: OpenPgp, now: datetime) -> int:
+        """Run every subscription that is due; return how many mails were staged."""
+        with self.ledger.transaction() as tx:
+            active = tx.subscriptions.all(SubscriptionState.ACTIVE)
+            end = tx.next_index() - 1
+        due = [one for one in active if one.cursor < end and self._is_due(one, now)]
+        return sum(self._try(subscription, end, openpgp, now) for subscription in due)
+
+    def _try(self, subscription: Subscription, end: int, openpgp: OpenPgp, now: datetime) -> int:
+        """Run one; what one subscriber's key cannot do must not stop the others."""
+        try:
+            return self._run(subscription, end, openpgp, now)
+        except KeyringError as error:
+            self.log.error("push.failed", subscriber=subscription.id, error=str(error))
+            return 0
+
+    def _is_due(self, subscription: Subscription, now: datetime) -> bool:
+        run = self.next_run(subscription.schedule, subscription.time_zone, subscription.ran_at)
+        return run is not None and run <= now
+
+    def _run(self, subscription: Subscription, end: int, openpgp: OpenPgp, now: datetime) -> int:
+        """Bring one subscription up to date, so many certificates in a commit."""
+        cursor, staged = subscription.cursor, 0
+        while cursor < end:
+            with self.ledger.transaction() as tx:
+                fresh = tx.subscriptions.fresh(cursor, end, AT_ONCE)
+                owed = [one for one in fresh if audience.wants(subscription.filter, one)]
+                for mail in audience.bundles(subscription, owed):
+                    self._stage(tx, subscription, mail, openpgp, now)
+                    staged += 1
+                cursor = fresh[-1].entry if len(fresh) == AT_ONCE else end
+                tx.subscriptions.move(subscription.id, cursor, now if cursor == end else subscription.ran_at)
+        if staged:
+            self.log.info("push.staged", subscriber=subscription.id, mails=staged, upto=end)
+        return staged
+
+    def _stage(
+        self, tx: Transaction, subscription: Subscription, certificates: list[Fresh], openpgp: OpenPgp, now: datetime
+    ) -> None:
+        message_id = self.new_message_id()
+        octets = self._encrypted(subscription, certificates, openpgp, now, message_id)
+        if octets is None:
+            draft = push.draft(self.authority, subscription, certificates, now, message_id)
+            octets = draft.signed(openpgp.sign(draft.part))
+        mail = tx.put_mail(message_id, octets)
+        tx.stage(mail, "push", subscription.address, "", now)
+
+    def _encrypted(
+        self, subscription: Subscription, certificates: list[Fresh], openpgp: OpenPgp, now: datetime, message_id: str
+    ) -> bytes | None:
+        partner = self.partners.get(subscription.partner)
+        if partner is None or partner.encrypt is Encryption.NEVER:
+            return None
+        draft = push.draft(self.authority, subscription, certificates, now, message_id, cipher=True)
+        keys = [key.fingerprint for key in partner.keys if key.in_force(now)]
+        ciphertext = openpgp.encrypt(draft.inside(openpgp.sign(draft.part)), keys)
+        if ciphertext is None and partner.encrypt is Encryption.REQUIRED:
+            raise KeyringError(
+                f"partner {partner.id}: encryption is required, and none of its keys can be used for it now"
+            )
+        return None if ciphertext is None else draft.encrypted(ciphertext)

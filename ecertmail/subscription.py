@@ -1,0 +1,82 @@
+"""Who gets which certificates, when, and how they are bundled."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class SubscriptionState(StrEnum):
+    """Where a subscription stands; only an active one is sent anything."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    REMOVED = "removed"
+
+
+class Bundle(StrEnum):
+    """One mail for each certificate, or one for many."""
+
+    SINGLE = "single"
+    DIGEST = "digest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which certificates a subscriber wants; an empty list takes all.
+
+    Countries are two-letter codes, `types` and `statuses` code values, `products` prefixes of HS codes, `ports` names
+    or codes of ports, `profiles` the formats that can be read there. Withdrawals and cancellations pass whatever
+    `statuses` says: who was told of a certificate must hear that it ended.
+    """
+
+    exporting: tuple[str, ...] = ()
+    importing: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A mailbox that receives newly recorded certificates.
+
+    `schedule` is `immediately` or a cron line, read in `time_zone`; `cursor` is the last ledger entry that was looked
+    at for it, and `ran_at` when. `partner` is the ID of the partner that it belongs to, or empty.
+    """
+
+    id: str
+    address: str
+    name: str
+    partner: str
+    filter: Filter
+    bundle: Bundle
+    max_certificates: int
+    max_octets: int
+    schedule: str
+    time_zone: str
+    state: SubscriptionState
+    reason: str
+    cursor: int
+    ran_at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fresh:
+    """A certificate version in the ledger that may be owed to somebody."""
+
+    entry: int
+    issuer: str
+    number: str
+    status: str
+    type: str
+    profile: str
+    issued_at: str
+    exporting: str
+    importing: str
+    title: str
+    sha256: str
+    octets: bytes
