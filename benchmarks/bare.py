@@ -13,6 +13,7 @@ from ecertmail.core import mime
 from ecertmail.decider import CLAIM_AT_ONCE
 from ecertmail.edge import log
 from ecertmail.findings import Finding
+from ecertmail.flow.leave import Leaver
 from ecertmail.flow.process import Processor
 from ecertmail.flow.reply import Replier
 from ecertmail.message import SignedMessage, Spooled
@@ -66,6 +67,7 @@ class Node:
                 log=events,
                 new_message_id=lambda: f"<{next(serial)}@{folder.name}>",
             ),
+            leaver=Leaver(authority=CHINA, secret=b"", new_message_id=str, log=events),
             log=events,
         )
 

@@ -1,6 +1,7 @@
 """From configuration to things: secrets, the lock, sockets and TLS, each failing with what to mend."""
 
 import fcntl
+import hmac
 import os
 import ssl
 import subprocess
@@ -27,6 +28,12 @@ def secret(config: Config, file: str, what: str) -> str:
         except OSError as error:
             raise ConfigError(f"{path}: {what} cannot be read ({error.strerror})") from error
     return octets.decode().strip()
+
+
+def token_secret(config: Config) -> bytes:
+    """Make the secret of tokens in addresses and subjects from the key's passphrase, which only this node knows."""
+    passphrase = secret(config, config.settings.keys.passphrase_file, "the key's passphrase")
+    return hmac.digest(passphrase.encode(), b"ecertmail tokens", "sha256")
 
 
 def own_secret(config: Config, file: str, what: str) -> str:

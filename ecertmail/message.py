@@ -113,6 +113,14 @@ class KeyOffer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the subject of an unsigned mail asks: which subscription is to end, and the token that came along."""
+
+    subscription: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureCheck:
     """Facts about one signature; `fingerprint` is the primary key's, 40 upper-case hex digits."""
 

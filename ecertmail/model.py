@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ecertmail.findings import Finding
-from ecertmail.message import Envelope, KeyOffer, SignatureCheck, SignedMessage
+from ecertmail.message import Envelope, KeyOffer, SignatureCheck, SignedMessage, Wish
 from ecertmail.parties import Assurance, Partner
 
 
@@ -40,6 +40,7 @@ class Outcome(StrEnum):
     REPEATED = "repeated"
     RECEIPT = "receipt"
     KEY_OFFERED = "key-offered"
+    UNSUBSCRIBED = "unsubscribed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,7 @@ class Examination:
     batch: Batch | None = None
     is_receipt: bool = False
     offer: KeyOffer | None = None
+    wish: Wish | None = None
     findings: tuple[Finding, ...] = ()
     mic: str = ""
 

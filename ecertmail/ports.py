@@ -54,6 +54,9 @@ class Subscriptions(Protocol):
     def fresh(self, after: int, upto: int, limit: int) -> list[Fresh]:
         """Return certificate versions recorded after one entry and up to another, oldest first."""
 
+    def change(self, subscription_id: str, state: SubscriptionState, reason: str) -> None:
+        """Set the state, with its reason."""
+
     def move(self, subscription_id: str, cursor: int, ran_at: datetime) -> None:
         """Remember up to which entry a subscription was looked at, and when it last ran."""
 

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from functools import partial
 
+from ecertmail.assemble import token_secret
 from ecertmail.config import Config
 from ecertmail.edge.schedule import next_run
 from ecertmail.flow.deliver import Deliverer, Run
+from ecertmail.flow.leave import Leaver
 from ecertmail.flow.process import Processor
 from ecertmail.flow.publish import Publisher
 from ecertmail.flow.reply import Replier
@@ -22,7 +24,10 @@ def processor(config: Config, spool: Spool, ledger: Ledger, clock: Clock, log: E
     replier = Replier(
         authority=config.authority, policy=config.policy, new_message_id=_message_ids(config, clock), log=log
     )
-    return Processor(spool=spool, ledger=ledger, replier=replier, log=log)
+    leaver = Leaver(
+        authority=config.authority, secret=token_secret(config), new_message_id=_message_ids(config, clock), log=log
+    )
+    return Processor(spool=spool, ledger=ledger, replier=replier, leaver=leaver, log=log)
 
 
 def deliverer(config: Config, outbox: Outbox, sender: Sender, run: Run, clock: Clock, log: EventLog) -> Deliverer:
@@ -60,6 +65,7 @@ def publisher(config: Config, ledger: Ledger, clock: Clock, log: EventLog) -> Pu
         partners={partner.id: partner for partner in config.partners},
         ledger=ledger,
         next_run=next_run,
+        secret=token_secret(config),
         new_message_id=_message_ids(config, clock),
         log=log,
     )

@@ -1,6 +1,7 @@
 """The mail that brings new certificates to a subscriber: readable text and XML under one signature."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime, formataddr
 from urllib.parse import quote
@@ -15,31 +16,29 @@ from ecertmail.parties import Authority
 from ecertmail.subscription import Fresh, Subscription
 
 
-def draft(
-    authority: Authority,
-    subscription: Subscription,
-    certificates: Sequence[Fresh],
-    now: datetime,
-    message_id: str,
-    *,
-    cipher: bool = False,
-) -> Draft:
-    """Write a push.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letterhead:
+    """Everything about a push but its certificates; `leave` is the subject of a mail that ends the subscription.
 
-    Args:
-        authority: who sends.
-        subscription: to whom; a partner's own node is asked for a receipt (RFC 8098), in the signed part.
-        certificates: what the mail brings, in the order of the ledger.
-        now: the Date.
-        message_id: with angle brackets.
-        cipher: the mail is going to be encrypted, and its subject hidden.
+    A partner's own node is asked for a receipt (RFC 8098), in the signed part.
     """
-    header = _header(authority, subscription, certificates, now, message_id)
+
+    authority: Authority
+    subscription: Subscription
+    leave: str
+    now: datetime
+    message_id: str
+
+
+def draft(head: Letterhead, certificates: Sequence[Fresh], *, cipher: bool = False) -> Draft:
+    """Write a push with these certificates, in the order of the ledger; with `cipher` its subject is hidden."""
+    header = _header(head, certificates)
     outer = {**header, "Subject": "[...]"} if cipher else header
     kind, inner = compose.protected("multipart/mixed", header, outer if cipher else None)
-    parts = [compose.text(_text(authority, subscription, certificates))]
+    parts = [compose.text(_text(head, certificates))]
     parts += [compose.attachment(octets, "application/xml", name) for name, octets in documents(certificates)]
-    return Draft(header=outer, part=compose.multipart(kind, parts, message_id, inner), message_id=message_id)
+    part = compose.multipart(kind, parts, head.message_id, inner)
+    return Draft(header=outer, part=part, message_id=head.message_id)
 
 
 def documents(certificates: Sequence[Fresh]) -> list[tuple[str, bytes]]:
@@ -54,23 +53,20 @@ def _document(octets: bytes) -> bytes:
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + octets + b"\n"
 
 
-def _header(
-    authority: Authority, subscription: Subscription, certificates: Sequence[Fresh], now: datetime, message_id: str
-) -> dict[str, str]:
-    domain = authority.address.rpartition("@")[2]
-    unsubscribe = quote(f"UNSUBSCRIBE {subscription.id}")
+def _header(head: Letterhead, certificates: Sequence[Fresh]) -> dict[str, str]:
+    ours = head.authority.address
     header = {
-        "From": formataddr((authority.name, authority.address)),
-        "To": subscription.address,
+        "From": formataddr((head.authority.name, ours)),
+        "To": head.subscription.address,
         "Subject": _subject(certificates),
-        "Date": format_datetime(now),
-        "Message-ID": message_id,
+        "Date": format_datetime(head.now),
+        "Message-ID": head.message_id,
         "Auto-Submitted": "auto-generated",
-        "List-Id": f"<{subscription.id}.certificates.{domain}>",
-        "List-Unsubscribe": f"<mailto:{authority.address}?subject={unsubscribe}>",
-        LOOP: authority.address,
+        "List-Id": f"<{head.subscription.id}.certificates.{ours.rpartition('@')[2]}>",
+        "List-Unsubscribe": f"<mailto:{ours}?subject={quote(head.leave)}>",
+        LOOP: ours,
     }
-    return header | ({"Disposition-Notification-To": authority.address} if subscription.partner else {})
+    return header | ({"Disposition-Notification-To": ours} if head.subscription.partner else {})
 
 
 def _subject(certificates: Sequence[Fresh]) -> str:
@@ -80,14 +76,15 @@ def _subject(certificates: Sequence[Fresh]) -> str:
     return f"Export certificate {printable(one.number)}: {_word(one.status)}"
 
 
-def _text(authority: Authority, subscription: Subscription, certificates: Sequence[Fresh]) -> str:
-    lines = [f"{authority.name} sends you {_subject(certificates)}.", ""]
+def _text(head: Letterhead, certificates: Sequence[Fresh]) -> str:
+    lines = [f"{head.authority.name} sends you {_subject(certificates)}.", ""]
     for one in certificates:
         lines += [f"{printable(one.number)}: {_word(one.status).upper()}", *(f"    {line}" for line in _facts(one)), ""]
     lines += [
         "The attached XML is the certificate; this text is for reading. The mail is signed as a whole.",
-        f"You get it as subscriber {subscription.id}. To end that, send a mail with the subject",
-        f"UNSUBSCRIBE {subscription.id} to {authority.address}.",
+        f"You get it as subscriber {head.subscription.id}. To end that, send a mail with the subject",
+        f"{head.leave}",
+        f"to {head.authority.address}.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -74,6 +74,18 @@ def of_certificate(issuer: str, result: Result, message_entry: int, at: str) -> 
     }
 
 
+def of_subscription(subscription_id: str, state: str, spool_id: str, now: datetime) -> dict[str, object]:
+    """Describe that a mail changed the state of a subscription."""
+    return {
+        "v": VERSION,
+        "kind": "subscription",
+        "at": timestamp(now),
+        "spool": spool_id,
+        "subscription": subscription_id,
+        "state": str(state),
+    }
+
+
 def of_replacement(issuer: str, number: str, by: str, message_entry: int, at: str) -> dict[str, object]:
     """Describe that a certificate became replaced because the one numbered `by` says so."""
     return {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 
-from ecertmail.core import batch, key_offer, mime
+from ecertmail.core import batch, key_offer, mime, unsubscribe
 from ecertmail.core.batch import Schema
 from ecertmail.findings import Finding, FindingCode
 from ecertmail.message import Envelope, KeyOffer, SignatureStatus, SignedMessage
@@ -36,7 +36,8 @@ class Examiner:
         whole = sha256(octets).hexdigest()
         message = self._read(octets)
         if isinstance(message, Finding):
-            return Examination(envelope=envelope, octets_sha256=whole, findings=(message,))
+            wish = unsubscribe.read(mime.headline(octets).subject)
+            return Examination(envelope=envelope, octets_sha256=whole, findings=(message,), wish=wish)
         signed = message.signed_octets
         check = self.openpgp.check(signed, message.signature)
         partner = self.partners.get(check.fingerprint)

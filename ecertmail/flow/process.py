@@ -12,6 +12,7 @@ from datetime import datetime
 from ecertmail.core import record
 from ecertmail.core.judge import judge
 from ecertmail.errors import EcertmailError, WorkersError
+from ecertmail.flow.leave import Leaver
 from ecertmail.flow.reply import Replier
 from ecertmail.message import Spooled, SpoolEnd
 from ecertmail.model import Certificate, Earlier, Examination, Known, Outcome, Result, ResultCode, Verdict
@@ -28,6 +29,7 @@ class Processor:
     spool: Spool
     ledger: Ledger
     replier: Replier
+    leaver: Leaver
     log: EventLog
 
     def begin(self, claimed: Sequence[Spooled], examiner: Examining) -> list[Begun]:
@@ -79,6 +81,8 @@ class Processor:
             return Outcome.REPEATED, Verdict(outcome=Outcome.REPEATED)
         verdict = judge(examination, _known(tx, examination), self.replier.policy, now)
         if verdict.outcome is Outcome.QUARANTINED:
+            if self.leaver.leave(tx, spool_id, examination, openpgp, now):
+                return Outcome.UNSUBSCRIBED, Verdict(outcome=Outcome.UNSUBSCRIBED)
             return verdict.outcome, verdict
         fingerprint = examination.signature.fingerprint if examination.signature else ""
         earlier = tx.earlier(fingerprint, examination.mic)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ecertmail.core import audience, push
+from ecertmail.core import audience, push, unsubscribe
 from ecertmail.errors import KeyringError
 from ecertmail.parties import Authority, Encryption, Partner
 from ecertmail.ports import EventLog, Ledger, OpenPgp, Transaction
@@ -27,6 +27,7 @@ class Publisher:
     partners: Mapping[str, Partner]
     ledger: Ledger
     next_run: NextRun
+    secret: bytes
     new_message_id: Callable[[], str]
     log: EventLog
 
@@ -72,10 +73,16 @@ class Publisher:
         message_id = self.new_message_id()
         octets = self._encrypted(subscription, certificates, openpgp, now, message_id)
         if octets is None:
-            draft = push.draft(self.authority, subscription, certificates, now, message_id)
+            draft = push.draft(self._letterhead(subscription, now, message_id), certificates)
             octets = draft.signed(openpgp.sign(draft.part))
         mail = tx.put_mail(message_id, octets)
         tx.stage(mail, "push", subscription.address, "", now)
+
+    def _letterhead(self, subscription: Subscription, now: datetime, message_id: str) -> push.Letterhead:
+        leave = unsubscribe.subject(self.secret, subscription.id)
+        return push.Letterhead(
+            authority=self.authority, subscription=subscription, leave=leave, now=now, message_id=message_id
+        )
 
     def _encrypted(
         self, subscription: Subscription, certificates: list[Fresh], openpgp: OpenPgp, now: datetime, message_id: str
@@ -83,7 +90,7 @@ class Publisher:
         partner = self.partners.get(subscription.partner)
         if partner is None or partner.encrypt is Encryption.NEVER:
             return None
-        draft = push.draft(self.authority, subscription, certificates, now, message_id, cipher=True)
+        draft = push.draft(self._letterhead(subscription, now, message_id), certificates, cipher=True)
         keys = [key.fingerprint for key in partner.keys if key.in_force(now)]
         ciphertext = openpgp.encrypt(draft.inside(openpgp.sign(draft.part)), keys)
         if ciphertext is None and partner.encrypt is Encryption.REQUIRED:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ecertmail.delivery import Delivery
 from ecertmail.errors import TemporaryError
 from ecertmail.flow.examine import Examiner
+from ecertmail.flow.leave import Leaver
 from ecertmail.flow.process import Processor
 from ecertmail.flow.reply import Replier
 from ecertmail.store.audit import faults
@@ -17,6 +18,8 @@ from ecertmail.store.reader import Found, LedgerReader
 from ecertmail.store.spool import SpoolReader
 from tests.builders import CHINA, NOW, NZ_ADDRESS, POLICY, envelope, examiner
 from tests.flow.fakes import BrittleSpool, Log, Trouble, TroubledLedger
+
+SECRET = b"0123456789abcdef"
 
 
 class Node:
@@ -54,6 +57,7 @@ class Node:
             spool=self.spool,
             ledger=TroubledLedger(self.ledger, self.before, self.after),
             replier=replier,
+            leaver=Leaver(authority=CHINA, secret=SECRET, new_message_id=replier.new_message_id, log=self.log),
             log=self.log,
         )
         while claimed := self.spool.claim(self.clock(), 100):

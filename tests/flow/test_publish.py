@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from email import message_from_bytes
 from itertools import count
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -21,7 +23,7 @@ from ecertmail.store.subscriptions import SubscriptionTable
 from ecertmail.subscription import Bundle, Filter, Subscription, SubscriptionState
 from tests.builders import CHINA, NOW, batch_mail, certificates_xml, examiner, key_of, new_zealand, sps_xml, unexplained
 from tests.core.test_audience import SUBSCRIPTION
-from tests.flow.node import Node
+from tests.flow.node import SECRET, Node
 
 DIGEST = replace(SUBSCRIPTION, max_certificates=100, created_at=NOW, ran_at=NOW)
 LATER = NOW + timedelta(days=1)
@@ -35,7 +37,7 @@ class Desk:
         self.now = NOW
         serial = count()
         self.publisher = Publisher(
-            authority=CHINA, partners={"nz": new_zealand()}, ledger=self.node.ledger, next_run=next_run,
+            authority=CHINA, partners={"nz": new_zealand()}, ledger=self.node.ledger, next_run=next_run, secret=SECRET,
             new_message_id=lambda: f"<push-{next(serial)}@customs.example>", log=self.node.log,
         )  # fmt: skip
 
@@ -223,3 +225,36 @@ def test_an_id_is_used_once(desk: Desk) -> None:
     desk.subscribe()
     with pytest.raises(PermanentError, match="is taken"):
         desk.subscribe()
+
+
+def leaving(subject: str, sender: str = "me@home.example") -> bytes:
+    return f"From: {sender}\r\nTo: {CHINA.address}\r\nSubject: {subject}\r\n\r\n".encode()
+
+
+def test_whoever_got_a_push_can_leave_with_the_subject_that_stands_in_it(desk: Desk) -> None:
+    desk.subscribe()
+    desk.record("NZ-1")
+    desk.publish()
+    [push] = desk.pushed()
+    header = message_from_bytes(push.octets)["List-Unsubscribe"]
+    subject = unquote(str(header).partition("subject=")[2].rstrip(">"))
+    assert subject in text(push)
+    desk.node.take(leaving(f"Re: {subject}"))
+    desk.record("NZ-2")
+    assert desk.publish() == 0
+    answers = [d for d in desk.node.receipts() if d.kind == "notice"]
+    assert [d.recipient for d in answers] == [DIGEST.address], "whoever asked"
+    assert desk.node.records()[-1]["kind"] != "message"
+    desk.node.take(leaving(subject))
+    assert [reason for _, reason in desk.node.quarantined()] == ["not-signed"], "once is enough"
+
+
+@pytest.mark.parametrize(
+    "subject", ["UNSUBSCRIBE shanghai aaaaaaaaaaaa", "UNSUBSCRIBE shanghai", "UNSUBSCRIBE other aaaaaaaaaaaa", "STOP"]
+)
+def test_nobody_leaves_for_somebody_else(desk: Desk, subject: str) -> None:
+    desk.subscribe()
+    desk.node.take(leaving(subject, DIGEST.address))
+    desk.record("NZ-1")
+    assert desk.publish() == 1
+    assert len(desk.node.quarantined()) == 1
