@@ -21,7 +21,8 @@ from ecertmail.flow.poll import Poller
 from ecertmail.message import Envelope
 from ecertmail.model import Outcome
 from ecertmail.ports import OpenMailbox
-from ecertmail.store.spool import Row, SpoolReader, SqliteSpool
+from ecertmail.store.spool import SpoolReader, SqliteSpool
+from ecertmail.store.spool_rows import Row
 from tests.builders import CHINA
 from tests.dovecot import PASSWORD, Account
 from tests.flow.fakes import Log

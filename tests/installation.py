@@ -20,7 +20,8 @@ from click.testing import CliRunner, Result
 from ecertmail.cli import main
 from ecertmail.edge import control
 from ecertmail.store.reader import LedgerReader
-from ecertmail.store.spool import Row, SpoolReader
+from ecertmail.store.spool import SpoolReader
+from ecertmail.store.spool_rows import Row
 from tests.builders import CHINA, NZ_ADDRESS, key_of
 
 _T = TypeVar("_T")

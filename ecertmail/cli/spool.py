@@ -10,7 +10,8 @@ from ecertmail.cli.common import Group, json_option, load, pairs, show_json, tab
 from ecertmail.core import mime
 from ecertmail.core.outline import outline
 from ecertmail.findings import FindingCode
-from ecertmail.store.spool import Row, SpoolReader
+from ecertmail.store.spool import SpoolReader
+from ecertmail.store.spool_rows import Row
 
 _WAITING = ("spooled", "claimed", "quarantined")
 _SENTENCES = {finding.code: finding.value for finding in FindingCode}

@@ -11,10 +11,8 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlite_utils import Database, Migrations
 
@@ -23,9 +21,9 @@ from ecertmail.errors import NotFoundError
 from ecertmail.message import Envelope, Spooled, SpoolEnd
 from ecertmail.store import database, fetched
 from ecertmail.store.database import iso
+from ecertmail.store.spool_rows import COLUMNS, NAMES, OLDEST, Row, read, take
 
 MAX_CLAIMS = 3
-MAX_OCTETS = 64_000_000
 
 migrations = Migrations("ecertmail.spool")
 
@@ -48,18 +46,12 @@ def m001_spool(db: Database) -> None:
 migrations()(fetched.m002_fetched)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One message of the spool as an operator sees it, without its octets."""
-
-    id: str
-    state: str
-    claims: int
-    envelope: Envelope
-    size: int
-    reason: str
-    detail: str
-    changed_at: str
+@migrations()
+def m003_content(db: Database) -> None:
+    """The octets go into a table of their own: a change of state rewrites a row, and a mail may have 25 MB."""
+    db.execute("CREATE TABLE content (seq INTEGER PRIMARY KEY REFERENCES message(seq), octets BLOB NOT NULL) STRICT")
+    db.execute("INSERT INTO content SELECT seq, octets FROM message")
+    db.execute("ALTER TABLE message DROP COLUMN octets")
 
 
 class SqliteSpool:
@@ -94,13 +86,17 @@ class SqliteSpool:
             known = fetched.store(cursor, arrivals)
             rows = [
                 (spool_id, iso(e.received_at), e.reverse_path, "\n".join(e.recipients), e.source, e.peer, len(octets),
-                 iso(e.received_at), octets)
+                 iso(e.received_at))
                 for spool_id, e, octets in arrivals if spool_id not in known
             ]  # fmt: skip
             cursor.executemany(
                 "INSERT INTO message(id,state,claims,received_at,reverse_path,recipients,source,peer,size,reason,"
-                "detail,changed_at,octets) VALUES (?,'spooled',0,?,?,?,?,?,?,'','',?,?)",
+                "detail,changed_at) VALUES (?,'spooled',0,?,?,?,?,?,?,'','',?)",
                 rows,
+            )
+            cursor.executemany(
+                "INSERT INTO content SELECT seq, ? FROM message WHERE id=?",
+                [(octets, spool_id) for spool_id, _, octets in arrivals if spool_id not in known],
             )
         return known
 
@@ -120,7 +116,7 @@ class SqliteSpool:
                 " WHERE state IN ('spooled','claimed') AND claims>=? RETURNING id",
                 (iso(now), MAX_CLAIMS),
             ).fetchall()
-            taken = _take(cursor.execute(_OLDEST, (limit,)))
+            taken = take(cursor.execute(OLDEST, (limit,)))
             cursor.executemany(
                 "UPDATE message SET state='claimed', claims=claims+1, changed_at=? WHERE id=?",
                 [(iso(now), row[0]) for row in taken],
@@ -128,7 +124,7 @@ class SqliteSpool:
         for (spool_id,) in given_up:
             self._given_up(spool_id)
         return [
-            Spooled(id=row[0], envelope=_row(row).envelope, octets=row[len(_NAMES)], claims=row[2] + 1) for row in taken
+            Spooled(id=row[0], envelope=read(row).envelope, octets=row[len(NAMES)], claims=row[2] + 1) for row in taken
         ]
 
     def unclaim(self, spool_ids: Iterable[str]) -> None:
@@ -154,13 +150,16 @@ class SqliteSpool:
 
     def drop(self, spool_id: str) -> None:
         """Delete a quarantined message for good."""
-        self._change("DELETE FROM message WHERE id=? AND state='quarantined'", (spool_id,), spool_id)
+        with self._db.writing() as cursor:
+            quarantined = "(SELECT seq FROM message WHERE id=? AND state='quarantined')"
+            cursor.execute(f"DELETE FROM content WHERE seq={quarantined}", (spool_id,))  # noqa: S608
+            cursor.execute(f"DELETE FROM message WHERE seq={quarantined}", (spool_id,))  # noqa: S608
+            _changed(cursor, spool_id)
 
     def _change(self, statement: str, values: tuple[str, ...], spool_id: str) -> None:
         with self._db.writing() as cursor:
             cursor.execute(statement, values)
-            if cursor.rowcount == 0:
-                raise NotFoundError(f"{spool_id}: no quarantined message has this id; see `ecertmail spool list`")
+            _changed(cursor, spool_id)
 
     def _each(self, statement: str, spool_ids: Iterable[str]) -> None:
         with self._db.writing() as cursor:
@@ -180,13 +179,13 @@ class SpoolReader:
     def list(self, states: Sequence[str], limit: int) -> list[Row]:
         """Return the newest messages in these states."""
         marks = ",".join("?" * len(states))
-        statement = f"SELECT {_COLUMNS} FROM message WHERE state IN ({marks}) ORDER BY seq DESC LIMIT ?"  # noqa: S608
-        return [_row(row) for row in self._db.execute(statement, (*states, limit))]
+        statement = f"SELECT {COLUMNS} FROM message WHERE state IN ({marks}) ORDER BY seq DESC LIMIT ?"  # noqa: S608
+        return [read(row) for row in self._db.execute(statement, (*states, limit))]
 
     def set_aside(self, since: datetime) -> tuple[SetAside, ...]:
         """Return what was quarantined since then, oldest first."""
-        statement = f"SELECT {_COLUMNS} FROM message WHERE state='quarantined' AND changed_at>? ORDER BY seq"  # noqa: S608
-        rows = [_row(row) for row in self._db.execute(statement, (iso(since),))]
+        statement = f"SELECT {COLUMNS} FROM message WHERE state='quarantined' AND changed_at>? ORDER BY seq"  # noqa: S608
+        rows = [read(row) for row in self._db.execute(statement, (iso(since),))]
         return tuple(
             SetAside(id=row.id, received_at=row.envelope.received_at, reason=row.reason, peer=row.envelope.peer,
                      reverse_path=row.envelope.reverse_path)
@@ -199,51 +198,18 @@ class SpoolReader:
         Raises:
             NotFoundError: there is none with this id.
         """
-        statement = f"SELECT {_COLUMNS}, octets FROM message WHERE id=?"  # noqa: S608
+        statement = f"SELECT {COLUMNS}, octets FROM message JOIN content USING (seq) WHERE id=?"  # noqa: S608
         with closing(self._db.execute(statement, (spool_id,))) as cursor:
             row = cursor.fetchone()
         if row is None:
             raise NotFoundError(f"{spool_id}: no message in the spool has this id; see `ecertmail spool list --all`")
-        return _row(row), row[len(_NAMES)]
+        return read(row), row[len(NAMES)]
 
     def counts(self) -> dict[str, int]:
         """Return how many messages are in each state."""
         return dict(self._db.execute("SELECT state, count(*) FROM message GROUP BY state"))
 
 
-_NAMES = ("id", "state", "claims", "received_at", "reverse_path", "recipients", "source", "peer", "size", "reason",
-          "detail", "changed_at")  # fmt: skip
-_COLUMNS = ",".join(_NAMES)
-_OLDEST = f"SELECT {_COLUMNS}, octets FROM message WHERE state IN ('spooled','claimed')"  # noqa: S608
-_OLDEST += " ORDER BY claims > 1, seq LIMIT ?"
-
-
-def _take(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Take rows in order up to a number of octets; one that was claimed before only by itself."""
-    taken: list[tuple[Any, ...]] = []
-    octets = 0
-    for row in rows:
-        octets += row[_NAMES.index("size")]
-        claimed_before = row[_NAMES.index("claims")] > 0
-        if taken and (claimed_before or octets > MAX_OCTETS):
-            break
-        taken.append(row)
-        if claimed_before:
-            break
-    return taken
-
-
-def _row(row: tuple[object, ...] | sqlite3.Row) -> Row:
-    values = dict(zip(_NAMES, row, strict=False))
-    envelope = Envelope(
-        reverse_path=str(values["reverse_path"]),
-        recipients=tuple(filter(None, str(values["recipients"]).split("\n"))),
-        source=str(values["source"]),
-        peer=str(values["peer"]),
-        received_at=datetime.fromisoformat(str(values["received_at"])),
-    )
-    return Row(
-        id=str(values["id"]), state=str(values["state"]), claims=int(str(values["claims"])), envelope=envelope,
-        size=int(str(values["size"])), reason=str(values["reason"]), detail=str(values["detail"]),
-        changed_at=str(values["changed_at"]),
-    )  # fmt: skip
+def _changed(cursor: sqlite3.Cursor, spool_id: str) -> None:
+    if cursor.rowcount == 0:
+        raise NotFoundError(f"{spool_id}: no quarantined message has this id; see `ecertmail spool list`")

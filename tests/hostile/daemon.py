@@ -23,7 +23,8 @@ from ecertmail.core.read_receipt import Statement
 from ecertmail.edge.workers import Examine
 from ecertmail.message import Envelope, SignedMessage
 from ecertmail.model import Examination
-from ecertmail.store.spool import Row, SpoolReader
+from ecertmail.store.spool import SpoolReader
+from ecertmail.store.spool_rows import Row
 from tests import installation
 from tests.builders import CHINA, NZ_ADDRESS, batch_mail, certificates_xml
 from tests.installation import Installation, Sink, until

@@ -13,7 +13,8 @@ import pytest
 
 from ecertmail.errors import NotFoundError, StoreBusyError, StoreError
 from ecertmail.message import SpoolEnd
-from ecertmail.store.spool import MAX_OCTETS, SpoolReader, SqliteSpool
+from ecertmail.store.spool import SpoolReader, SqliteSpool
+from ecertmail.store.spool_rows import MAX_OCTETS
 from tests.builders import envelope
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -313,3 +314,13 @@ def test_no_more_octets_are_taken_at_once_than_fit_into_memory(spool: SqliteSpoo
     big = b"x" * (MAX_OCTETS // 2)
     spool.add([(name, envelope(), big) for name in ("m1", "m2", "m3")])
     assert claim(spool, 10) == ["m1", "m2"]
+
+
+def test_a_change_of_state_does_not_write_the_octets_again(tmp_path: Path) -> None:
+    spool = SqliteSpool(tmp_path / "spool.db")
+    spool.add([("m1", envelope(), bytes(10_000_000))])
+    before = (tmp_path / "spool.db-wal").stat().st_size
+    spool.claim(NOW, 1)
+    spool.finish([SpoolEnd(id="m1")], NOW)
+    assert (tmp_path / "spool.db-wal").stat().st_size - before < 1_000_000
+    spool.close()
