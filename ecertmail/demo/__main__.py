@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ecertmail.demo.node import DemoNode, ObservedError, free_ports
+from ecertmail.demo.relay import Relay
 from ecertmail.demo.story import tell
 
 
@@ -15,17 +16,20 @@ from ecertmail.demo.story import tell
 def demo(keep: bool) -> None:
     """Show a signed batch travel from New Zealand to China and its receipt back."""
     folder = Path(tempfile.mkdtemp(prefix="ecertmail-demo-"))
-    ports = free_ports(2)
-    wellington = DemoNode("wellington", "Ministry for Primary Industries", "NZ", folder, *ports)
-    beijing = DemoNode("beijing", "General Administration of Customs", "CN", folder, ports[1], ports[0])
+    first, second, between = free_ports(3)
+    wellington = DemoNode("wellington", "Ministry for Primary Industries", "NZ", folder, first, between)
+    beijing = DemoNode("beijing", "General Administration of Customs", "CN", folder, second, between)
+    relay = Relay(between, {"wellington.example": first, "beijing.example": second}, folder / "border-post")
+    relay.start()
     try:
-        tell(folder, wellington, beijing, keep)
+        tell(folder, wellington, beijing, relay, keep)
     except ObservedError as error:
         click.secho(f"\n✗ {error}", fg="red", bold=True, err=True)
         sys.exit(1)
     finally:
         wellington.stop()
         beijing.stop()
+        relay.stop()
         if keep:
             click.echo(f"Both installations are in {folder}.")
         else:

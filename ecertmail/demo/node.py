@@ -48,6 +48,12 @@ class DemoNode:
         """Run a command with --json and return its answer."""
         return json.loads(self.run(*arguments, "--json"))
 
+    def find(self, number: str) -> Any:
+        """Look a certificate up; an empty list as long as it is not there."""
+        command = [sys.executable, "-m", "ecertmail", "-C", str(self.folder / "ecertmail.toml"), "lookup", number]
+        done = subprocess.run([*command, "--json"], capture_output=True, check=False)
+        return json.loads(done.stdout) if done.returncode == 0 else []
+
     def init(self) -> str:
         """Make the installation and return the fingerprint of its new key."""
         self.run("init", str(self.folder), "--name", self.institution, "--country", self.country,
