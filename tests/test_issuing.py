@@ -1,7 +1,6 @@
 """China issues: files renamed into the folder of the real daemon, the command, and mails of its issuing system."""
 
 import json
-import os
 import signal
 import time
 from pathlib import Path

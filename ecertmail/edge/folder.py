@@ -122,7 +122,7 @@ def _result_of(file: Path) -> str:
         return str(json.loads(file.read_bytes())["sha256"])
     except FileNotFoundError:
         return ""
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return "unreadable"
 
 

@@ -108,6 +108,15 @@ def test_the_result_of_something_else_is_never_overwritten(folder: DropFolder, p
     assert (path / "done/x.xml.result.json").read_bytes() == octets
 
 
+def test_a_folder_that_is_out_of_order_is_trouble_and_leaves_the_file(folder: DropFolder, path: Path) -> None:
+    (path / "x.xml").write_bytes(b"<a/>")
+    (path / "done").rmdir()
+    (path / "done").write_text("in the way")
+    with pytest.raises(NotADirectoryError):
+        folder.settle(taken(folder, "x.xml"), "done", RESULT)
+    assert folder.names() == ["x.xml"]
+
+
 def test_a_new_file_that_took_the_name_meanwhile_is_not_moved_away_unread(folder: DropFolder, path: Path) -> None:
     (path / "x.xml").write_bytes(b"first")
     dropped = taken(folder, "x.xml")
