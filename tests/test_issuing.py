@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from ecertmail.core import compose, outgoing
 from ecertmail.store.audit import faults
-from tests.builders import CHINA, batch_mail, certificates_xml, key_of
+from tests.builders import CHINA, batch_mail, certificates_xml, key_of, letter
 from tests.installation import Installation, Sink, until
 from tests.test_daemon import said
 
@@ -210,6 +211,22 @@ def test_the_issuing_system_issues_by_signed_mail_and_gets_a_receipt(china: Inst
     drop(china, "same.xml", certificate)
     assert results(result(china, "same.xml")) == [("CN/1", "duplicate")]
     assert china.cli("ledger", "verify").exit_code == 0
+
+
+def test_what_the_issuing_system_signed_for_another_node_or_for_none_is_refused(
+    china: Installation, sink: Sink
+) -> None:
+    let_issue(china)
+    china.start()
+    elsewhere = outgoing.batch_mail(
+        [("a.xml", ours("CN/1"))], letter(SYSTEM, recipient="ecert@other.example"), key_of(SYSTEM).sign
+    )
+    part = compose.multipart("multipart/mixed", [compose.attachment(ours("CN/2"), "application/xml", "a.xml")], "seed")
+    unprotected = compose.signed(part, key_of(SYSTEM).sign(part), "outer", {"From": SYSTEM, "To": CHINA.address})
+    for number, (mail, code) in enumerate([(elsewhere, "not-for-us"), (unprotected, "headers-not-protected")], 1):
+        china.send(mail, SYSTEM)
+        assert said(sink.wait_for(number)[-1]).findings[0].startswith(code)
+    assert china.ledger().counts("certificate") == {}
 
 
 def test_nobody_else_issues_in_our_name(china: Installation, sink: Sink) -> None:
