@@ -82,7 +82,7 @@ class DropFolder:
 
     def _put_back(self, dropped: Dropped, moved: Path) -> None:
         """Another file took the name after this one was read: that one goes back, and what was read is kept."""
-        names = (f"{Path(dropped.name).stem}-again{n or ''}.xml" for n in range(1_000_000))
+        names = (f"{_stem(dropped.name)}-again{n or ''}.xml" for n in range(1_000_000))
         free = next(name for name in names if not os.path.lexists(self._path / name))
         moved.rename(self._path / free)
         moved.write_bytes(dropped.octets)
@@ -104,12 +104,17 @@ def _stamp(status: os.stat_result) -> tuple[int, ...]:
 
 def _free(folder: Path, name: str, sha256: str) -> str:
     """Find a name that no file has there, nor the result of another file."""
-    stem, ending = os.fsdecode(os.fsencode(Path(name).stem)[:_LONGEST_NAME]), Path(name).suffix
+    stem, ending = _stem(name), Path(name).suffix
     name, place = f"{stem}{ending}", 1
     while os.path.lexists(folder / name) or _result_of(_result(folder, name)) not in {"", sha256}:
         place += 1
         name = f"{stem}-{place}{ending}"
     return name
+
+
+def _stem(name: str) -> str:
+    """The name without its ending, short enough that something can be added to it."""
+    return os.fsdecode(os.fsencode(Path(name).stem)[:_LONGEST_NAME])
 
 
 def _result(folder: Path, name: str) -> Path:

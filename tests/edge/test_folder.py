@@ -117,13 +117,16 @@ def test_a_folder_that_is_out_of_order_is_trouble_and_leaves_the_file(folder: Dr
     assert folder.names() == ["x.xml"]
 
 
-def test_a_new_file_that_took_the_name_meanwhile_is_not_moved_away_unread(folder: DropFolder, path: Path) -> None:
-    (path / "x.xml").write_bytes(b"first")
-    dropped = taken(folder, "x.xml")
+@pytest.mark.parametrize("name", ["x.xml", "n" * 251 + ".xml"], ids=["short", "long"])
+def test_a_new_file_that_took_the_name_meanwhile_is_not_moved_away_unread(
+    folder: DropFolder, path: Path, name: str
+) -> None:
+    (path / name).write_bytes(b"first")
+    dropped = taken(folder, name)
     (path / "x.tmp").write_bytes(b"other")
-    (path / "x.tmp").rename(path / "x.xml")
-    folder.settle(dropped, "done", RESULT)
-    assert (path / "done/x.xml").read_bytes() == b"first"
+    (path / "x.tmp").rename(path / name)
+    there = folder.settle(dropped, "done", RESULT)
+    assert (path / "done" / there).read_bytes() == b"first"
     assert [taken(folder, name).octets for name in folder.names()] == [b"other"]
 
 
