@@ -1,7 +1,8 @@
 """The only wiring: configuration, clock, stores, edges and flow are put together here, started and stopped.
 
 Threads: the event loop serves sockets; one store thread decides messages and writes the ledger; a second one commits
-what arrives, so that a sender never waits for somebody else's certificates; each mailbox is read by one of its own.
+what arrives, so that a sender never waits for somebody else's certificates; each mailbox is read by one of its own, and
+so is what our own authority issues.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from ecertmail.edge.smtp_out import SmarthostSender
 from ecertmail.edge.workers import Workers
 from ecertmail.errors import EcertmailError, TemporaryError
 from ecertmail.flow.intake import Intake
+from ecertmail.issuing import Issuing
 from ecertmail.mailboxes import Readers
 from ecertmail.ports import EventLog
 from ecertmail.store.ledger import SqliteLedger
@@ -61,6 +63,7 @@ class Node:
         self._readers = Readers(config, self._spool, self._intake, now, log)
         self._spool_thread = ThreadPoolExecutor(1, "spool")
         self._ledger_thread = ThreadPoolExecutor(1, "ledger")
+        self._issuing = Issuing(config, self._ledger, self._ledger_thread.submit, now, log)
 
     async def run(self, ready: Callable[[list[str]], None]) -> None:
         """Serve until SIGTERM or SIGINT; `ready` is told where."""
@@ -74,6 +77,7 @@ class Node:
         async with self._listening() as places, control_socket(self, self._config):
             loops = [
                 self._decider.run(),
+                self._issuing.run(),
                 self._deliver(),
                 self._readers.run(),
                 self._publish(),
@@ -116,6 +120,8 @@ class Node:
 
     def command(self, request: dict[str, str]) -> dict[str, object]:
         """Carry out a request of the control socket, in a thread of its own."""
+        if request.get("do") == "issue":
+            return self._issuing.command(request)
         answer = commands.carry_out(request, self._spool, self._ledger, now())
         self._loop.call_soon_threadsafe(self._decider.arrived.set)
         return answer
@@ -193,6 +199,7 @@ class Node:
         for task in tasks:
             task.cancel()
         ends = await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self._issuing.close)
         for pool in (self._ledger_thread, self._spool_thread):
             await asyncio.to_thread(pool.shutdown)
         await self._decider.close()

@@ -149,6 +149,16 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """What became of a file with certificates of our own; `entry` is None where nothing new was recorded of it."""
+
+    file: str
+    sha256: str
+    verdict: Verdict
+    entry: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One line of the ledger's log: its index, the canonical bytes and their RFC 6962 leaf hash."""
 

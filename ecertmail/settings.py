@@ -3,10 +3,21 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ecertmail.core.profiles import PROFILES
-from ecertmail.fields import Address, Count, Country, Fingerprint, OptionalAddress, Port, Positive, ProfileName, Section
+from ecertmail.fields import (
+    Address,
+    Count,
+    Country,
+    Fingerprint,
+    OptionalAddress,
+    OptionalFingerprint,
+    Port,
+    Positive,
+    ProfileName,
+    Section,
+)
 from ecertmail.mailbox_section import MailboxSection, different
 
 
@@ -69,6 +80,20 @@ class OperatorSection(Section):
     report_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "07:00"
 
 
+class IssuingSection(Section):
+    """[issuing]: the local system whose signed mails issue certificates; empty means that none does."""
+
+    fingerprint: OptionalFingerprint = ""
+    key_file: str = ""
+    addresses: tuple[Address, ...] = ()
+
+    @model_validator(mode="after")
+    def _all_or_nothing(self) -> "IssuingSection":
+        if len({bool(self.fingerprint), bool(self.key_file), bool(self.addresses)}) > 1:
+            raise ValueError("fingerprint, key_file and addresses go together: set all three or none")
+        return self
+
+
 class SendSection(Section):
     """[send]: the smarthost for outgoing mail."""
 
@@ -127,6 +152,7 @@ class Settings(Section):
     policy: PolicySection = PolicySection()
     workers: WorkersSection = WorkersSection()
     operator: OperatorSection = OperatorSection()
+    issuing: IssuingSection = IssuingSection()
     send: SendSection = SendSection()
     paths: PathsSection = PathsSection()
     log: LogSection = LogSection()

@@ -9,12 +9,14 @@ from ecertmail.assemble import token_secret
 from ecertmail.config import Config
 from ecertmail.edge.schedule import next_run
 from ecertmail.flow.deliver import Deliverer, Run
+from ecertmail.flow.issue import Issuer
 from ecertmail.flow.leave import Leaver
 from ecertmail.flow.process import Processor
 from ecertmail.flow.publish import Publisher
 from ecertmail.flow.reply import Replier
 from ecertmail.flow.report import Reporter
 from ecertmail.ports import EventLog, Ledger, Outbox, Quarantine, Sender, Spool
+from ecertmail.store import schemas
 
 Clock = Callable[[], datetime]
 
@@ -28,6 +30,11 @@ def processor(config: Config, spool: Spool, ledger: Ledger, clock: Clock, log: E
         authority=config.authority, secret=token_secret(config), new_message_id=_message_ids(config, clock), log=log
     )
     return Processor(spool=spool, ledger=ledger, replier=replier, leaver=leaver, log=log)
+
+
+def issuer(config: Config, ledger: Ledger, log: EventLog) -> Issuer:
+    """What records certificates of our own."""
+    return Issuer(ledger=ledger, schemas=schemas.load(config.schemas), country=config.authority.country, log=log)
 
 
 def deliverer(config: Config, outbox: Outbox, sender: Sender, run: Run, clock: Clock, log: EventLog) -> Deliverer:
