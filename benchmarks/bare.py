@@ -14,6 +14,7 @@ from ecertmail.decider import CLAIM_AT_ONCE
 from ecertmail.edge import log
 from ecertmail.findings import Finding
 from ecertmail.flow.process import Processor
+from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.reply import Replier
 from ecertmail.message import SignedMessage, Spooled
 from ecertmail.store.ledger import SqliteLedger
@@ -66,6 +67,7 @@ class Node:
                 log=events,
                 new_message_id=lambda: f"<{next(serial)}@{folder.name}>",
             ),
+            reconciler=Reconciler(ledger=self.ledger, log=events),
             log=events,
         )
 

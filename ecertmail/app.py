@@ -49,6 +49,14 @@ def spool_command(spool: SqliteSpool, request: dict[str, str], moment: datetime)
     return {"done": request.get("do")}
 
 
+def delivery_command(
+    config: Config, ledger: SqliteLedger, log: EventLog, request: dict[str, str], moment: datetime
+) -> dict[str, object]:
+    """Carry out what an operator asks of a delivery."""
+    steps.reconciler(config, ledger, log).command(request, moment)
+    return {"done": request["do"]}
+
+
 class Node:
     """One running installation."""
 
@@ -123,6 +131,10 @@ class Node:
 
     def command(self, request: dict[str, str]) -> dict[str, object]:
         """Carry out a request of the control socket, in a thread of its own."""
+        if request.get("do", "").startswith("delivery."):
+            answer = delivery_command(self._config, self._ledger, self._log, request, now())
+            self._loop.call_soon_threadsafe(self._staged.set)
+            return answer
         answer = spool_command(self._spool, request, now())
         self._loop.call_soon_threadsafe(self._decider.arrived.set)
         return answer
@@ -164,10 +176,16 @@ class Node:
             await sender.close()
 
     async def _report(self) -> None:
-        """Look now and then whether the operator is to be told something; the report itself is once a day."""
+        """Look now and then for answers that do not come, and whether the operator is to be told something.
+
+        The report itself is once a day.
+        """
         while True:
+            reconciler = steps.reconciler(self._config, self._ledger, self._log)
             reporter = steps.reporter(self._config, self._ledger, self._seen, now, self._log)
             try:
+                if await self._in_ledger_thread(partial(reconciler.look, now())):
+                    self._staged.set()
                 keys = await asyncio.to_thread(examining.key_lives, self._config)
                 report = partial(reporter.report_if_due, keys, self._decider.openpgp, now())
                 if await self._in_ledger_thread(report):

@@ -6,6 +6,7 @@ from enum import StrEnum
 from ecertmail.findings import Finding
 from ecertmail.message import Envelope, KeyOffer, SignatureCheck, SignedMessage
 from ecertmail.parties import Assurance, Partner
+from ecertmail.reports import Report
 
 
 class CertificateStatus(StrEnum):
@@ -39,6 +40,7 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"
     REPEATED = "repeated"
     RECEIPT = "receipt"
+    REPORT = "report"
     KEY_OFFERED = "key-offered"
 
 
@@ -77,7 +79,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """Everything that octets, keys and schemas say about one message; computed without the ledger."""
+    """Everything that octets, keys and schemas say about one message; computed without the ledger.
+
+    `reports` is what it says about mails of ours: of a partner's receipt its one statement, else nobody's word.
+    """
 
     envelope: Envelope
     octets_sha256: str
@@ -89,6 +94,7 @@ class Examination:
     offer: KeyOffer | None = None
     findings: tuple[Finding, ...] = ()
     mic: str = ""
+    reports: tuple[Report, ...] = ()
 
     @property
     def assurance(self) -> Assurance:

@@ -8,6 +8,7 @@ from functools import partial
 from ecertmail.config import Config
 from ecertmail.flow.deliver import Deliverer, Run
 from ecertmail.flow.process import Processor
+from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.reply import Replier
 from ecertmail.flow.report import Reporter
 from ecertmail.ports import EventLog, Ledger, Outbox, Quarantine, Sender, Spool
@@ -15,12 +16,28 @@ from ecertmail.ports import EventLog, Ledger, Outbox, Quarantine, Sender, Spool
 Clock = Callable[[], datetime]
 
 
-def processor(config: Config, spool: Spool, ledger: Ledger, clock: Clock, log: EventLog) -> Processor:
+def processor(
+    config: Config, spool: Spool, ledger: Ledger, clock: Clock, log: EventLog, secret: bytes = b""
+) -> Processor:
     """What decides spooled messages and answers them."""
     replier = Replier(
         authority=config.authority, policy=config.policy, new_message_id=_message_ids(config, clock), log=log
     )
-    return Processor(spool=spool, ledger=ledger, replier=replier, log=log)
+    matching = reconciler(config, ledger, log, secret)
+    return Processor(spool=spool, ledger=ledger, replier=replier, reconciler=matching, log=log)
+
+
+def reconciler(config: Config, ledger: Ledger, log: EventLog, secret: bytes = b"") -> Reconciler:
+    """What matches answers to deliveries; `secret` is that of the envelope senders."""
+    section = config.settings.push
+    return Reconciler(
+        ledger=ledger,
+        log=log,
+        remind_after=timedelta(hours=section.remind_after_hours),
+        alarm_after=timedelta(hours=section.alarm_after_hours),
+        bounces_to=config.authority.address,
+        secret=secret,
+    )
 
 
 def deliverer(config: Config, outbox: Outbox, sender: Sender, run: Run, clock: Clock, log: EventLog) -> Deliverer:

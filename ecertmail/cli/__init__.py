@@ -7,7 +7,7 @@ Exit codes: 0 done, 2 wrong usage, 3 a check failed, 4 not found, 5 key trouble,
 import click
 
 from ecertmail import __version__
-from ecertmail.cli import install, keys, ledger, mail, mailbox, partner, service, spool
+from ecertmail.cli import delivery, install, keys, ledger, mail, mailbox, partner, service, spool
 from ecertmail.cli.common import Group
 
 _EPILOG = """\b
@@ -45,6 +45,7 @@ for command in (
     *mail.COMMANDS,
     partner.partner,
     spool.spool,
+    delivery.delivery,
     mailbox.mailbox,
 ):
     main.add_command(command)

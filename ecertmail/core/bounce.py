@@ -11,8 +11,9 @@ from itertools import islice
 
 from ecertmail.core import dsn, hearsay, mdn
 from ecertmail.core.entity import MAX_DEPTH, MAX_PARTS, BrokenError, Entity, parse, parts
-from ecertmail.core.report import Kind, Report, blocks, message_id, plain
+from ecertmail.core.report import blocks, message_id, plain
 from ecertmail.findings import FindingCode
+from ecertmail.reports import Kind, Report
 
 __all__ = ["Kind", "Report", "is_report", "read"]
 

@@ -55,7 +55,7 @@ def ask(path: Path, request: dict[str, str]) -> dict[str, object] | None:
     return dict(answer)
 
 
-_ERRORS: dict[object, type[EcertmailError]] = {"NotFoundError": NotFoundError}
+_ERRORS: dict[object, type[EcertmailError]] = {"NotFoundError": NotFoundError, "StoreBusyError": StoreBusyError}
 
 
 def _bind(path: Path) -> socket.socket:

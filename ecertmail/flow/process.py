@@ -12,6 +12,7 @@ from datetime import datetime
 from ecertmail.core import record
 from ecertmail.core.judge import judge
 from ecertmail.errors import EcertmailError, WorkersError
+from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.reply import Replier
 from ecertmail.message import Spooled, SpoolEnd
 from ecertmail.model import Certificate, Earlier, Examination, Known, Outcome, Result, ResultCode, Verdict
@@ -28,6 +29,7 @@ class Processor:
     spool: Spool
     ledger: Ledger
     replier: Replier
+    reconciler: Reconciler
     log: EventLog
 
     def begin(self, claimed: Sequence[Spooled], examiner: Examining) -> list[Begun]:
@@ -79,7 +81,9 @@ class Processor:
             return Outcome.REPEATED, Verdict(outcome=Outcome.REPEATED)
         verdict = judge(examination, _known(tx, examination), self.replier.policy, now)
         if verdict.outcome is Outcome.QUARANTINED:
-            return verdict.outcome, verdict
+            # Nobody's word is in no log; a crash here finds the delivery in its new state and archives the mail.
+            outcome = Outcome.REPORT if self.reconciler.reported(tx, examination, now) else verdict.outcome
+            return outcome, verdict
         fingerprint = examination.signature.fingerprint if examination.signature else ""
         earlier = tx.earlier(fingerprint, examination.mic)
         if earlier is not None and not _better_now(earlier, verdict):
@@ -106,7 +110,9 @@ class Processor:
             tx.put_offer(entry, partner.id, examination.offer)
         results = _record_results(tx, partner.id, verdict.results, entry, now)
         mail = None
-        if verdict.outcome is not Outcome.RECEIPT:
+        if verdict.outcome is Outcome.RECEIPT:
+            self.reconciler.answered(tx, partner, examination, now)
+        else:
             told = replace(verdict, results=results)
             mail = self.replier.write(tx, examination, told, entry, openpgp, now)
             self.replier.send(tx, mail, spool_id, examination, now)

@@ -16,7 +16,7 @@ from sqlite_utils import Database, Migrations
 from ecertmail.core.merkle import leaf_hash
 from ecertmail.message import KeyOffer
 from ecertmail.model import Certificate, CertificateStatus, Earlier, Known, Outcome
-from ecertmail.store import database
+from ecertmail.store import answers, database
 from ecertmail.store.database import iso
 
 migrations = Migrations("ecertmail.ledger")
@@ -85,6 +85,12 @@ def m002_trust(db: Database) -> None:
     db.table("told").create({"what": str, "at": str}, pk="what", not_null={"at"}, strict=True)
 
 
+@migrations()
+def m003_reconcile(db: Database) -> None:
+    """What is expected of deliveries, what came of it, and alarms."""
+    answers.migrate(db)
+
+
 class SqliteLedger:
     """The one writer of the ledger."""
 
@@ -102,7 +108,7 @@ class SqliteLedger:
             yield LedgerTransaction(cursor)
 
 
-class LedgerTransaction:
+class LedgerTransaction(answers.AnswersTransaction):
     """What may be read and written in one commit."""
 
     def __init__(self, cursor: Cursor) -> None:
@@ -205,19 +211,21 @@ class LedgerTransaction:
             {"spool_id": spool_id, "entry": entry, **facts},
         )
 
-    def put_mail(self, message_id: str, octets: bytes) -> int:
+    def put_mail(self, message_id: str, octets: bytes, mic: str = "") -> int:
         """Store an outgoing mail and return its id; nobody is sent it yet."""
-        self._cursor.execute("INSERT INTO mail(message_id, octets) VALUES (?,?)", (message_id, octets))
+        self._cursor.execute("INSERT INTO mail(message_id, octets, mic) VALUES (?,?,?)", (message_id, octets, mic))
         return int(self._cursor.lastrowid or 0)
 
-    def stage(self, mail: int, kind: str, recipient: str, reverse_path: str, now: datetime) -> None:
+    def stage(
+        self, mail: int, kind: str, recipient: str, reverse_path: str, now: datetime, *, expects: bool = False
+    ) -> None:
         """Add a delivery of a stored mail, unless one of it waits already: same octets, same Message-ID."""
         at = iso(now)
         self._cursor.execute(
-            "INSERT INTO delivery(mail,kind,recipient,reverse_path,state,attempts,created_at,next_at,reply)"
-            " SELECT ?,?,?,?,'due',0,?,?,'' WHERE NOT EXISTS"
+            "INSERT INTO delivery(mail,kind,recipient,reverse_path,state,attempts,created_at,next_at,reply,expects)"
+            " SELECT ?,?,?,?,'due',0,?,?,'',? WHERE NOT EXISTS"
             " (SELECT 1 FROM delivery WHERE mail=? AND state IN ('due','deferred','sending'))",
-            (mail, kind, recipient, reverse_path, at, at, mail),
+            (mail, kind, recipient, reverse_path, at, at, expects, mail),
         )
 
     def replies_since(self, recipient: str, since: datetime) -> int:

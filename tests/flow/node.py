@@ -9,6 +9,7 @@ from ecertmail.delivery import Delivery
 from ecertmail.errors import TemporaryError
 from ecertmail.flow.examine import Examiner
 from ecertmail.flow.process import Processor
+from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.reply import Replier
 from ecertmail.store.audit import faults
 from ecertmail.store.ledger import SqliteLedger
@@ -17,6 +18,8 @@ from ecertmail.store.reader import Found, LedgerReader
 from ecertmail.store.spool import SpoolReader
 from tests.builders import CHINA, NOW, NZ_ADDRESS, POLICY, envelope, examiner
 from tests.flow.fakes import BrittleSpool, Log, Trouble, TroubledLedger
+
+SECRET = b"sixteen octets!!"
 
 
 class Node:
@@ -30,6 +33,7 @@ class Node:
         self.log = Log()
         self.examiner: Examiner = examiner()
         self.policy = POLICY
+        self.reconciler = Reconciler(ledger=self.ledger, log=self.log, bounces_to=CHINA.address, secret=SECRET)
         self.before, self.after = Trouble(), Trouble()
         self.spool.finishing = Trouble()
         self._ids, self._ticks, self._received = count(1), count(1), count(1)
@@ -54,6 +58,7 @@ class Node:
             spool=self.spool,
             ledger=TroubledLedger(self.ledger, self.before, self.after),
             replier=replier,
+            reconciler=self.reconciler,
             log=self.log,
         )
         while claimed := self.spool.claim(self.clock(), 100):
