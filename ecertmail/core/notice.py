@@ -95,10 +95,11 @@ def draft(
         message_id: with angle brackets.
         alarms: all that are open.
     """
+    counted = f"{len(alarms)} alarms, " if alarms else ""
     header = {
         "From": formataddr((f"ecertmail at {authority.name}", authority.address)),
         "To": operator,
-        "Subject": f"ecertmail: {len(aside)} mails in quarantine, {len(keys)} keys to renew, {len(alarms)} alarms",
+        "Subject": f"ecertmail: {counted}{len(aside)} mails in quarantine, {len(keys)} keys to renew",
         "Date": format_datetime(now),
         "Message-ID": message_id,
         "Auto-Submitted": "auto-generated",

@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from ecertmail.core import reconcile
 from ecertmail.core.reconcile import Meaning
 from ecertmail.core.verp import delivery_of
-from ecertmail.delivery import DeliveryState as _D
-from ecertmail.delivery import Sent
+from ecertmail.delivery import DeliveryState, Sent
 from ecertmail.errors import NotFoundError, PermanentError
 from ecertmail.model import Examination
 from ecertmail.parties import Partner
@@ -19,8 +18,12 @@ from ecertmail.ports import EventLog, Ledger, Transaction
 from ecertmail.reports import Kind, Report
 
 _ORDERS = {
-    "retry": ({_D.FAILED, _D.EXPIRED, _D.BOUNCED}, _D.DUE, "retried"),
-    "cancel": ({_D.DUE, _D.DEFERRED, _D.FAILED, _D.EXPIRED}, _D.CANCELLED, "cancelled"),
+    "retry": ({DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.BOUNCED}, DeliveryState.DUE, "retried"),
+    "cancel": (
+        {DeliveryState.DUE, DeliveryState.DEFERRED, DeliveryState.FAILED, DeliveryState.EXPIRED},
+        DeliveryState.CANCELLED,
+        "cancelled",
+    ),
 }
 """What an operator may ask for: of deliveries in which state, and what becomes of them."""
 
@@ -58,17 +61,17 @@ class Reconciler:
         """Send again what nobody answered, and raise alarms; return how many deliveries are due again."""
         with self.ledger.transaction() as tx:
             for sent in tx.reminded():
-                self._move(tx, sent, _D.REMINDED, now)
+                self._move(tx, sent, DeliveryState.REMINDED, now)
             for sent in tx.unanswered(now - self.alarm_after, now - (self.alarm_after - self.remind_after)):
-                self._move(tx, sent, _D.ALARMED, now)
+                self._move(tx, sent, DeliveryState.ALARMED, now)
                 self._raise(tx, sent, "no answer, and none to a reminder", now)
             for sent in tx.unsent():
                 self._raise(tx, sent, f"not sent: {sent.state.value}", now)
             silent = tx.silent(now - self.remind_after)
             # A crash before the commit leaves all as it was; after it they are due, once, with the same Message-ID.
             for sent in silent:
-                self._move(tx, sent, _D.SILENT, now)
-                tx.move(replace(sent, state=_D.SILENT), _D.DUE, now)
+                self._move(tx, sent, DeliveryState.SILENT, now)
+                tx.move(replace(sent, state=DeliveryState.SILENT), DeliveryState.DUE, now)
         return len(silent)
 
     def command(self, request: dict[str, str], now: datetime) -> None:
@@ -110,17 +113,17 @@ class Reconciler:
             return
         if meaning.state is not None:
             self._move(tx, sent, meaning.state, now, reply=report.diagnostic)
-        if meaning.state is _D.BOUNCED:
+        if meaning.state is DeliveryState.BOUNCED:
             tx.note(sent.id, "bounced" if report.hard else "undelivered", report.diagnostic or report.status, now)
-        elif meaning.state is _D.ACKNOWLEDGED:
+        elif meaning.state is DeliveryState.ACKNOWLEDGED:
             tx.note(sent.id, "answered", "refused" if report.kind is Kind.ERROR else report.kind.value, now)
             self._clear(tx, sent, now)
         if meaning.alarm is not None:
             self._raise(tx, sent, meaning.alarm, now)
 
-    def _move(self, tx: Transaction, sent: Sent, state: _D, now: datetime, reply: str = "") -> None:
+    def _move(self, tx: Transaction, sent: Sent, state: DeliveryState, now: datetime, reply: str = "") -> None:
         tx.move(sent, state, now)
-        bad = {_D.BOUNCED, _D.ALARMED}
+        bad = {DeliveryState.BOUNCED, DeliveryState.ALARMED}
         (self.log.error if state in bad else self.log.info)(
             f"delivery.{state.value}",
             delivery=sent.id,
