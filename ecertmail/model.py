@@ -81,7 +81,8 @@ class Batch:
 class Examination:
     """Everything that octets, keys and schemas say about one message; computed without the ledger.
 
-    `reports` is what it says about mails of ours: of a partner's receipt its one statement, else nobody's word.
+    `reports` is what it says about mails of ours: of a partner's receipt its one statement, else nobody's word,
+    which says that it came to `reported_to`.
     """
 
     envelope: Envelope
@@ -95,6 +96,7 @@ class Examination:
     findings: tuple[Finding, ...] = ()
     mic: str = ""
     reports: tuple[Report, ...] = ()
+    reported_to: frozenset[str] = frozenset()
 
     @property
     def assurance(self) -> Assurance:

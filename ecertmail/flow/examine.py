@@ -35,8 +35,13 @@ class Examiner:
         whole = sha256(octets).hexdigest()
         message = self._read(octets)
         if isinstance(message, Finding):
-            reports = bounce.read(octets)
-            return Examination(envelope=envelope, octets_sha256=whole, findings=(message,), reports=reports)
+            return Examination(
+                envelope=envelope,
+                octets_sha256=whole,
+                findings=(message,),
+                reports=bounce.read(octets),
+                reported_to=bounce.addressed(octets),
+            )
         signed = message.signed_octets
         check = self.openpgp.check(signed, message.signature)
         partner = self.partners.get(check.fingerprint)

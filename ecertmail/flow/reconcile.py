@@ -96,7 +96,8 @@ class Reconciler:
 
     def _matches(self, tx: Transaction, examination: Examination) -> Iterator[tuple[int, Report]]:
         """Yield (delivery, report) by our own envelope sender where the mail came to one, else by the Message-ID."""
-        named = {delivery_of(address, self.bounces_to, self.secret) for address in examination.envelope.recipients}
+        to = examination.reported_to.union(examination.envelope.recipients)
+        named = {delivery_of(address, self.bounces_to, self.secret) for address in to}
         for number in named - {None} if self.secret else ():
             sent = tx.delivery(number) if number else None
             if sent is not None:

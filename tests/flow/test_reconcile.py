@@ -233,6 +233,14 @@ def test_a_report_to_the_deliverys_own_address_counts_without_a_message_id(desk:
     assert desk.state() == ("bounced", "bounced")
 
 
+@pytest.mark.parametrize("name", ["To", "Delivered-To", "X-Original-To"])
+def test_a_report_out_of_a_mailbox_names_the_deliverys_own_address_in_its_header(desk: Desk, name: str) -> None:
+    """Nothing is known of its envelope; but whoever can name the tag has had the mail."""
+    number = desk.pushed()
+    desk.take(f"{name}: <{verp(CHINA.address, number, SECRET)}>\r\n".encode() + dsn(message_id=""))
+    assert desk.state() == ("bounced", "bounced")
+
+
 def test_a_forged_tag_counts_for_nothing(desk: Desk) -> None:
     number = desk.pushed()
     local, _, domain = verp(CHINA.address, number, b"another secret!!").partition("@")
