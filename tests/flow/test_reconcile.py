@@ -159,6 +159,14 @@ def test_a_receipt_signed_by_a_stranger_closes_nothing(desk: Desk) -> None:
     assert (desk.state(), desk.node.states()) == (("delivered", ""), {"quarantined": 1})
 
 
+def test_a_partners_receipt_that_is_too_old_is_no_report_either(desk: Desk) -> None:
+    """What a signature does not stand for is not taken as nobody's word instead."""
+    desk.pushed()
+    desk.node.policy = replace(desk.node.policy, signature_age=timedelta(days=-1))
+    desk.take(answer())
+    assert (desk.state(), desk.node.states()) == (("delivered", ""), {"quarantined": 1})
+
+
 def test_the_right_receipt_clears_the_alarm_of_a_wrong_one(desk: Desk) -> None:
     desk.pushed()
     desk.take(answer(mic="A" * 43 + "="))
@@ -421,8 +429,11 @@ def test_what_could_not_be_sent_is_an_alarm_once_until_it_is_tried_again(desk: D
     desk.look(1)
     desk.look(2)
     assert (desk.state(), desk.events("alarm.raised")) == (("failed", "failed"), ["alarm.raised"])
-    desk.command("retry", 1)
+    desk.node.reconciler.command({"do": "delivery.retry", "id": "1"}, NOW + 3 * HOUR)
     assert desk.state() == ("due", "")
+    desk.send(NOW + 3 * HOUR, state=DeliveryState.EXPIRED)
+    desk.look(4)
+    assert desk.state() == ("expired", "expired")
 
 
 # The operator
