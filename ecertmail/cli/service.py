@@ -75,7 +75,7 @@ def _facts(config: Config) -> dict[str, object]:
 
 def _words(name: str, value: object) -> object:
     if isinstance(value, list):
-        return " ".join(value) or {"keys": "none ends within 60 days"}.get(name, "none")
+        return "; ".join(value) or {"keys": "none ends within 60 days"}.get(name, "none")
     if isinstance(value, dict):
         return ", ".join(f"{count} {name}" for name, count in sorted(value.items())) or "none"
     return value
