@@ -15,6 +15,7 @@ from ecertmail.edge import log
 from ecertmail.findings import Finding
 from ecertmail.flow.leave import Leaver
 from ecertmail.flow.process import Processor
+from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.reply import Replier
 from ecertmail.message import SignedMessage, Spooled
 from ecertmail.store.ledger import SqliteLedger
@@ -68,6 +69,7 @@ class Node:
                 new_message_id=lambda: f"<{next(serial)}@{folder.name}>",
             ),
             leaver=Leaver(authority=CHINA, secret=b"", new_message_id=str, log=events),
+            reconciler=Reconciler(ledger=self.ledger, log=events),
             log=events,
         )
 

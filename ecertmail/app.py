@@ -122,7 +122,8 @@ class Node:
         """Carry out a request of the control socket, in a thread of its own."""
         if request.get("do") == "issue":
             return self._issuing.command(request)
-        answer = commands.carry_out(request, self._spool, self._ledger, now())
+        answer = commands.carry_out(request, self._config, self._spool, self._ledger, self._log, now())
+        self._loop.call_soon_threadsafe(self._staged.set)
         self._loop.call_soon_threadsafe(self._decider.arrived.set)
         return answer
 
@@ -174,10 +175,16 @@ class Node:
             await asyncio.sleep(PUBLISH_SECONDS)
 
     async def _report(self) -> None:
-        """Look now and then whether the operator is to be told something; the report itself is once a day."""
+        """Look now and then for answers that do not come, and whether the operator is to be told something.
+
+        The report itself is once a day.
+        """
         while True:
+            reconciler = steps.reconciler(self._config, self._ledger, self._log)
             reporter = steps.reporter(self._config, self._ledger, self._seen, now, self._log)
             try:
+                if await self._in_ledger_thread(partial(reconciler.look, now())):
+                    self._staged.set()
                 keys = await asyncio.to_thread(examining.key_lives, self._config)
                 report = partial(reporter.report_if_due, keys, self._decider.openpgp, now())
                 if await self._in_ledger_thread(report):

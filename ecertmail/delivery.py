@@ -14,6 +14,12 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
     EXPIRED = "expired"
+    ACKNOWLEDGED = "acknowledged"
+    BOUNCED = "bounced"
+    SILENT = "silent"
+    REMINDED = "reminded"
+    ALARMED = "alarmed"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +52,25 @@ class Attempt:
 
     outcome: Attempted
     reply: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A delivery as an answer to it is compared with: `mic` is that of our signed part, empty when it is not known."""
+
+    id: int
+    kind: str
+    recipient: str
+    message_id: str
+    mic: str
+    expects: bool
+    state: DeliveryState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Something that a person has to look at, open until it is cleared; `what` names it, such as `delivery:17`."""
+
+    what: str
+    text: str
+    since: datetime

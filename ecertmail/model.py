@@ -6,6 +6,7 @@ from enum import StrEnum
 from ecertmail.findings import Finding
 from ecertmail.message import Envelope, KeyOffer, SignatureCheck, SignedMessage, Wish
 from ecertmail.parties import Assurance, Partner
+from ecertmail.reports import Report
 
 
 class CertificateStatus(StrEnum):
@@ -39,6 +40,7 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"
     REPEATED = "repeated"
     RECEIPT = "receipt"
+    REPORT = "report"
     KEY_OFFERED = "key-offered"
     UNSUBSCRIBED = "unsubscribed"
 
@@ -78,7 +80,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """Everything that octets, keys and schemas say about one message; computed without the ledger."""
+    """Everything that octets, keys and schemas say about one message; computed without the ledger.
+
+    `reports` is what it says about mails of ours: of a partner's receipt its one statement, else nobody's word,
+    which says that it came to `reported_to`.
+    """
 
     envelope: Envelope
     octets_sha256: str
@@ -91,6 +97,8 @@ class Examination:
     wish: Wish | None = None
     findings: tuple[Finding, ...] = ()
     mic: str = ""
+    reports: tuple[Report, ...] = ()
+    reported_to: frozenset[str] = frozenset()
 
     @property
     def assurance(self) -> Assurance:

@@ -111,6 +111,20 @@ class SendSection(Section):
     give_up_days: Positive = 5.0
 
 
+class PushSection(Section):
+    """[push]: how long an answer to what we sent is waited for, and when an address that bounces is given up."""
+
+    remind_after_hours: Positive = 24.0
+    alarm_after_hours: Positive = 48.0
+    bounces_to_pause: Count = 3
+
+    @model_validator(mode="after")
+    def _reminder_first(self) -> "PushSection":
+        if self.alarm_after_hours <= self.remind_after_hours:
+            raise ValueError("alarm_after_hours must be more than remind_after_hours")
+        return self
+
+
 class KeysSection(Section):
     """[keys]: the node's OpenPGP key."""
 
@@ -154,6 +168,7 @@ class Settings(Section):
     operator: OperatorSection = OperatorSection()
     issuing: IssuingSection = IssuingSection()
     send: SendSection = SendSection()
+    push: PushSection = PushSection()
     paths: PathsSection = PathsSection()
     log: LogSection = LogSection()
     mailbox: Annotated[tuple[MailboxSection, ...], AfterValidator(different)] = ()

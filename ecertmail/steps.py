@@ -13,6 +13,7 @@ from ecertmail.flow.issue import Issuer
 from ecertmail.flow.leave import Leaver
 from ecertmail.flow.process import Processor
 from ecertmail.flow.publish import Publisher
+from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.reply import Replier
 from ecertmail.flow.report import Reporter
 from ecertmail.ports import EventLog, Ledger, Outbox, Quarantine, Sender, Spool
@@ -29,12 +30,26 @@ def processor(config: Config, spool: Spool, ledger: Ledger, clock: Clock, log: E
     leaver = Leaver(
         authority=config.authority, secret=token_secret(config), new_message_id=_message_ids(config, clock), log=log
     )
-    return Processor(spool=spool, ledger=ledger, replier=replier, leaver=leaver, log=log)
+    matching = reconciler(config, ledger, log)
+    return Processor(spool=spool, ledger=ledger, replier=replier, leaver=leaver, reconciler=matching, log=log)
 
 
 def issuer(config: Config, ledger: Ledger, log: EventLog) -> Issuer:
     """What records certificates of our own."""
     return Issuer(ledger=ledger, schemas=schemas.load(config.schemas), country=config.authority.country, log=log)
+
+
+def reconciler(config: Config, ledger: Ledger, log: EventLog) -> Reconciler:
+    """What matches answers to deliveries."""
+    section = config.settings.push
+    return Reconciler(
+        ledger=ledger,
+        log=log,
+        remind_after=timedelta(hours=section.remind_after_hours),
+        alarm_after=timedelta(hours=section.alarm_after_hours),
+        bounces_to=config.authority.address,
+        secret=token_secret(config),
+    )
 
 
 def deliverer(config: Config, outbox: Outbox, sender: Sender, run: Run, clock: Clock, log: EventLog) -> Deliverer:

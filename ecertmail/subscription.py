@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 
 class SubscriptionState(StrEnum):
@@ -80,3 +81,19 @@ class Fresh:
     title: str
     sha256: str
     octets: bytes
+
+
+class Subscriptions(Protocol):
+    """The subscriptions within one commit of the ledger."""
+
+    def all(self, *states: SubscriptionState) -> list[Subscription]:
+        """Return the subscriptions in these states, the oldest first."""
+
+    def fresh(self, after: int, upto: int, limit: int) -> list[Fresh]:
+        """Return certificate versions recorded after one entry and up to another, oldest first."""
+
+    def change(self, subscription_id: str, state: SubscriptionState, reason: str) -> None:
+        """Set the state, with its reason."""
+
+    def move(self, subscription_id: str, cursor: int, ran_at: datetime) -> None:
+        """Remember up to which entry a subscription was looked at, and when it last ran."""

@@ -13,6 +13,7 @@ from ecertmail.core import record
 from ecertmail.core.judge import judge
 from ecertmail.errors import EcertmailError, WorkersError
 from ecertmail.flow.leave import Leaver
+from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.record import known, record_results
 from ecertmail.flow.reply import Replier
 from ecertmail.message import Spooled, SpoolEnd
@@ -30,6 +31,7 @@ class Processor:
     ledger: Ledger
     replier: Replier
     leaver: Leaver
+    reconciler: Reconciler
     log: EventLog
 
     def begin(self, claimed: Sequence[Spooled], examiner: Examining) -> list[Begun]:
@@ -81,9 +83,7 @@ class Processor:
             return Outcome.REPEATED, Verdict(outcome=Outcome.REPEATED)
         verdict = judge(examination, _known(tx, examination), self.replier.policy, now)
         if verdict.outcome is Outcome.QUARANTINED:
-            if self.leaver.leave(tx, spool_id, examination, openpgp, now):
-                return Outcome.UNSUBSCRIBED, Verdict(outcome=Outcome.UNSUBSCRIBED)
-            return verdict.outcome, verdict
+            return self._unsigned(tx, spool_id, examination, verdict, openpgp, now)
         fingerprint = examination.signature.fingerprint if examination.signature else ""
         earlier = tx.earlier(fingerprint, examination.mic)
         if earlier is not None and not _better_now(earlier, verdict):
@@ -92,6 +92,21 @@ class Processor:
             return Outcome.REPEATED, verdict
         self._record(tx, spool_id, examination, verdict, openpgp, now)
         return verdict.outcome, verdict
+
+    def _unsigned(
+        self,
+        tx: Transaction,
+        spool_id: str,
+        examination: Examination,
+        verdict: Verdict,
+        openpgp: OpenPgp,
+        now: datetime,
+    ) -> tuple[Outcome, Verdict]:
+        """What nobody signed may still end a subscription with our token, or report on a delivery of ours."""
+        if self.leaver.leave(tx, spool_id, examination, openpgp, now):
+            return Outcome.UNSUBSCRIBED, Verdict(outcome=Outcome.UNSUBSCRIBED)
+        # Nobody's word is in no log; a crash here finds the delivery in its new state and archives the mail.
+        return Outcome.REPORT if self.reconciler.reported(tx, examination, now) else verdict.outcome, verdict
 
     def _record(
         self,
@@ -110,7 +125,9 @@ class Processor:
             tx.put_offer(entry, partner.id, examination.offer)
         results = record_results(tx, partner.id, verdict.results, entry, now)
         mail = None
-        if verdict.outcome is not Outcome.RECEIPT:
+        if verdict.outcome is Outcome.RECEIPT:
+            self.reconciler.answered(tx, partner, examination, now)
+        else:
             told = replace(verdict, results=results)
             mail = self.replier.write(tx, examination, told, entry, openpgp, now)
             self.replier.send(tx, mail, spool_id, examination, now)

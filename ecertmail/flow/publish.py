@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ecertmail.core import audience, push, unsubscribe
+from ecertmail.core.compose import Draft
 from ecertmail.errors import KeyringError
 from ecertmail.parties import Authority, Encryption, Partner
 from ecertmail.ports import EventLog, Ledger, OpenPgp, Transaction
@@ -70,13 +71,14 @@ class Publisher:
     def _stage(
         self, tx: Transaction, subscription: Subscription, certificates: list[Fresh], openpgp: OpenPgp, now: datetime
     ) -> None:
-        message_id = self.new_message_id()
-        octets = self._encrypted(subscription, certificates, openpgp, now, message_id)
-        if octets is None:
-            draft = push.draft(self._letterhead(subscription, now, message_id), certificates)
-            octets = draft.signed(openpgp.sign(draft.part))
-        mail = tx.put_mail(message_id, octets)
-        tx.stage(mail, "push", subscription.address, "", now)
+        head = self._letterhead(subscription, now, self.new_message_id())
+        draft, octets = self._encrypted(head, certificates, openpgp) or self._in_clear(head, certificates, openpgp)
+        mail = tx.put_mail(draft.message_id, octets, draft.mic)
+        tx.stage(mail, "push", subscription.address, "", now, expects=bool(subscription.partner))
+
+    def _in_clear(self, head: push.Letterhead, certificates: list[Fresh], openpgp: OpenPgp) -> tuple[Draft, bytes]:
+        draft = push.draft(head, certificates)
+        return draft, draft.signed(openpgp.sign(draft.part))
 
     def _letterhead(self, subscription: Subscription, now: datetime, message_id: str) -> push.Letterhead:
         leave = unsubscribe.subject(self.secret, subscription.id)
@@ -85,16 +87,14 @@ class Publisher:
         )
 
     def _encrypted(
-        self, subscription: Subscription, certificates: list[Fresh], openpgp: OpenPgp, now: datetime, message_id: str
-    ) -> bytes | None:
-        partner = self.partners.get(subscription.partner)
+        self, head: push.Letterhead, certificates: list[Fresh], openpgp: OpenPgp
+    ) -> tuple[Draft, bytes] | None:
+        partner = self.partners.get(head.subscription.partner)
         if partner is None or partner.encrypt is Encryption.NEVER:
             return None
-        draft = push.draft(self._letterhead(subscription, now, message_id), certificates, cipher=True)
-        keys = [key.fingerprint for key in partner.keys if key.in_force(now)]
+        draft = push.draft(head, certificates, cipher=True)
+        keys = [key.fingerprint for key in partner.keys if key.in_force(head.now)]
         ciphertext = openpgp.encrypt(draft.inside(openpgp.sign(draft.part)), keys)
         if ciphertext is None and partner.encrypt is Encryption.REQUIRED:
-            raise KeyringError(
-                f"partner {partner.id}: encryption is required, and none of its keys can be used for it now"
-            )
-        return None if ciphertext is None else draft.encrypted(ciphertext)
+            raise KeyringError(f"partner {partner.id}: encryption is required, and no key of it can be used for it")
+        return None if ciphertext is None else (draft, draft.encrypted(ciphertext))

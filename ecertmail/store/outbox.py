@@ -48,7 +48,10 @@ class SqliteOutbox:
     def settle(
         self, delivery: Delivery, attempt: Attempt, state: DeliveryState, next_at: datetime | None, now: datetime
     ) -> None:
-        """Record an attempt and what it made of the delivery; an illegal transition is our bug and raises."""
+        """Record an attempt and what it made of the delivery; an illegal transition is our bug and raises.
+
+        An answer can be here before the server's reply is written down: then the delivery stays as it is.
+        """
         if state not in DELIVERY[DeliveryState.SENDING]:
             raise AssertionError(f"a delivery never goes from sending to {state}")
         with self._db.writing() as cursor:
@@ -56,7 +59,7 @@ class SqliteOutbox:
                 "INSERT INTO attempt VALUES (?,?,?,?)", (delivery.id, iso(now), attempt.outcome.value, attempt.reply)
             )
             cursor.execute(
-                "UPDATE delivery SET state=?, attempts=attempts+1, next_at=?, reply=? WHERE id=?",
+                "UPDATE delivery SET state=?, attempts=attempts+1, next_at=?, reply=? WHERE id=? AND state='sending'",
                 (state.value, iso(next_at) if next_at else "", attempt.reply, delivery.id),
             )
 

@@ -10,6 +10,7 @@ from ecertmail.errors import TemporaryError
 from ecertmail.flow.examine import Examiner
 from ecertmail.flow.leave import Leaver
 from ecertmail.flow.process import Processor
+from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.reply import Replier
 from ecertmail.store.audit import faults
 from ecertmail.store.ledger import SqliteLedger
@@ -19,7 +20,7 @@ from ecertmail.store.spool import SpoolReader
 from tests.builders import CHINA, NOW, NZ_ADDRESS, POLICY, envelope, examiner
 from tests.flow.fakes import BrittleSpool, Log, Trouble, TroubledLedger
 
-SECRET = b"0123456789abcdef"
+SECRET = b"sixteen octets!!"
 
 
 class Node:
@@ -33,6 +34,7 @@ class Node:
         self.log = Log()
         self.examiner: Examiner = examiner()
         self.policy = POLICY
+        self.reconciler = Reconciler(ledger=self.ledger, log=self.log, bounces_to=CHINA.address, secret=SECRET)
         self.before, self.after = Trouble(), Trouble()
         self.spool.finishing = Trouble()
         self._ids, self._ticks, self._received = count(1), count(1), count(1)
@@ -58,6 +60,7 @@ class Node:
             ledger=TroubledLedger(self.ledger, self.before, self.after),
             replier=replier,
             leaver=Leaver(authority=CHINA, secret=SECRET, new_message_id=replier.new_message_id, log=self.log),
+            reconciler=self.reconciler,
             log=self.log,
         )
         while claimed := self.spool.claim(self.clock(), 100):
