@@ -1,6 +1,7 @@
 """From configuration to things: secrets, the lock, sockets and TLS, each failing with what to mend."""
 
 import fcntl
+import hmac
 import os
 import ssl
 import subprocess
@@ -10,11 +11,15 @@ from functools import partial
 from socket import create_server, socket
 
 from ecertmail.config import Config
+from ecertmail.core import verp
+from ecertmail.delivery import Delivery
 from ecertmail.edge import smtp_in, systemd
+from ecertmail.edge.dkim import DkimSigner
 from ecertmail.edge.smtp_out import Smarthost
 from ecertmail.errors import ConfigError, MailboxLoginError, StoreError
 
 TOKEN_SECONDS = 30.0
+_BOUNCES = b"ecertmail: envelope senders of deliveries"
 
 
 def secret(config: Config, file: str, what: str) -> str:
@@ -152,4 +157,38 @@ def smarthost(config: Config) -> Smarthost:
         password=secret(config, send.password_file, "the smarthost's password") if send.password_file else "",
         token=token(config, send.oauth2_token_file, send.oauth2_token_command, "the smarthost's token"),
         timeout=send.timeout,
+        reverse_path=partial(verp.reverse_path, config.authority.address, bounce_secret(config)),
+        signature=dkim(config),
     )
+
+
+def bounce_secret(config: Config) -> bytes:
+    """Return the secret behind envelope senders: it follows from the key's passphrase, so there is nothing to keep.
+
+    Raises:
+        ConfigError: no envelope sender can be made of the node's address.
+    """
+    passphrase = secret(config, config.settings.keys.passphrase_file, "the key's passphrase")
+    derived = hmac.digest(passphrase.encode(), _BOUNCES, "sha256")
+    try:
+        verp.verp(config.authority.address, verp.MAX_NUMBER, derived)
+    except ValueError as error:
+        raise ConfigError(f"{config.file}: [authority] address is too long for bounces ({error})") from error
+    return derived
+
+
+def ours(config: Config) -> Callable[[str], bool]:
+    """Return what tells the addresses that the listener takes mail for."""
+    return partial(verp.ours, config.mailboxes, bounce_secret(config))
+
+
+def dkim(config: Config) -> Callable[[Delivery], bytes] | None:
+    """Return what makes DKIM signatures; None if none are asked for."""
+    section = config.settings.dkim
+    if not section.domain:
+        return None
+    key = own_secret(config, section.key_file, "the DKIM key")
+    try:
+        return DkimSigner(section.domain, section.selector, key.encode()).header
+    except ValueError as error:
+        raise ConfigError(f"{config.path(section.key_file)}: the DKIM key is {error}") from error

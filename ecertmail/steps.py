@@ -1,5 +1,6 @@
 """From configuration to the steps of the flow: processing, delivering and reporting, each with what it needs."""
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
@@ -7,6 +8,7 @@ from functools import partial
 
 from ecertmail.config import Config
 from ecertmail.flow.deliver import Deliverer, Run
+from ecertmail.flow.hand import Hand
 from ecertmail.flow.process import Processor
 from ecertmail.flow.reply import Replier
 from ecertmail.flow.report import Reporter
@@ -23,7 +25,9 @@ def processor(config: Config, spool: Spool, ledger: Ledger, clock: Clock, log: E
     return Processor(spool=spool, ledger=ledger, replier=replier, log=log)
 
 
-def deliverer(config: Config, outbox: Outbox, sender: Sender, run: Run, clock: Clock, log: EventLog) -> Deliverer:
+def deliverer(
+    config: Config, outbox: Outbox, sender: Sender, run: Run, news: asyncio.Event, clock: Clock, log: EventLog
+) -> Deliverer:
     """What makes deliveries that are due."""
     settings = config.settings.send
     return Deliverer(
@@ -33,6 +37,8 @@ def deliverer(config: Config, outbox: Outbox, sender: Sender, run: Run, clock: C
         clock=clock,
         backoff=tuple(timedelta(minutes=minutes) for minutes in settings.retry_minutes),
         give_up=timedelta(days=settings.give_up_days),
+        hand=Hand(settings.connections, settings.per_domain),
+        news=news,
         log=log,
     )
 

@@ -85,6 +85,15 @@ def m002_trust(db: Database) -> None:
     db.table("told").create({"what": str, "at": str}, pk="what", not_null={"at"}, strict=True)
 
 
+DOMAIN = "lower(substr(recipient, instr(recipient, '@') + 1))"
+
+
+@migrations()
+def m003_fairness(db: Database) -> None:
+    """An index of what waits, domain by domain; it is as small as the queue, whatever was sent before."""
+    db.execute(f"CREATE INDEX delivery_waits ON delivery({DOMAIN}, next_at, id) WHERE state IN ('due','deferred')")
+
+
 class SqliteLedger:
     """The one writer of the ledger."""
 

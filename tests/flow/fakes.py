@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from ecertmail.delivery import Attempt, Attempted, Delivery, DeliveryState
+from ecertmail.delivery import Attempt, Attempted, Delivery, Settled
 from ecertmail.errors import StoreBusyError
 from ecertmail.flow.examine import begun
 from ecertmail.message import Envelope, SpoolEnd
@@ -133,11 +133,10 @@ class BrittleOutbox(SqliteOutbox):
 
     settling = Trouble()
 
-    def settle(
-        self, delivery: Delivery, attempt: Attempt, state: DeliveryState, next_at: datetime | None, now: datetime
-    ) -> None:
-        self.settling()
-        super().settle(delivery, attempt, state, next_at, now)
+    def settle(self, settled: Sequence[Settled], now: datetime) -> None:
+        for _ in settled:
+            self.settling()
+        super().settle(settled, now)
 
 
 async def at_once(call: Callable[[], Any]) -> Any:

@@ -1,0 +1,85 @@
+"""What a deliverer has in hand: deliveries that wait for a place, those on their way, and those that landed.
+
+Fairness is decided here and nowhere else: places go round by domain, none has more than its share of them, and one
+whose last attempt failed for now has a single one until an attempt succeeds.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+
+from ecertmail.delivery import Attempt, Attempted, Delivery, Room
+
+DELIVERIES = 200
+OCTETS = 32_000_000  # and as much again for what aiosmtplib copies while it sends
+_TROUBLED = {Attempted.TEMPORARY, Attempted.UNKNOWN}
+
+
+class Hand:
+    """Deliveries in state `sending`, each in one of three places."""
+
+    def __init__(self, connections: int, per_domain: int) -> None:
+        """Take how many may be on their way at once, in all and to one domain."""
+        self.landed: list[tuple[Delivery, Attempt]] = []
+        self._connections = connections
+        self._per_domain = per_domain
+        self._waiting: dict[str, deque[Delivery]] = {}
+        self._flying: dict[int, Delivery] = {}
+        self._places: Counter[str] = Counter()
+        self._troubled: set[str] = set()
+
+    @property
+    def in_flight(self) -> int:
+        """How many are on their way."""
+        return len(self._flying)
+
+    def all(self) -> Iterator[Delivery]:
+        """Yield everything in hand."""
+        for waiting in self._waiting.values():
+            yield from waiting
+        yield from self._flying.values()
+        yield from (delivery for delivery, _ in self.landed)
+
+    def room(self) -> Room:
+        """Say how much more may be taken, so that no domain fills the hand."""
+        held = list(self.all())
+        of_each = 8 * self._per_domain
+        counts = Counter(delivery.domain for delivery in held)
+        return Room(
+            deliveries=DELIVERIES - len(held) if len(held) <= DELIVERIES // 2 else 0,
+            octets=OCTETS - sum({id(one.octets): len(one.octets) for one in held}.values()),
+            of_each=of_each,
+            full={domain for domain, count in counts.items() if count >= of_each},
+        )
+
+    def add(self, deliveries: Iterable[Delivery]) -> None:
+        """Take deliveries in hand."""
+        for delivery in deliveries:
+            self._waiting.setdefault(delivery.domain, deque()).append(delivery)
+
+    def start(self) -> Iterator[Delivery]:
+        """Yield what may be sent now, one domain after the other; it is on its way then."""
+        while len(self._flying) < self._connections:
+            domain = next(filter(self._has_place, self._waiting), None)
+            if domain is None:
+                return
+            waiting = self._waiting.pop(domain)
+            delivery = waiting.popleft()
+            if waiting:
+                self._waiting[domain] = waiting  # behind the others
+            self._flying[delivery.id] = delivery
+            self._places[domain] += 1
+            yield delivery
+
+    def land(self, delivery: Delivery, attempt: Attempt) -> None:
+        """Note how an attempt ended."""
+        del self._flying[delivery.id]
+        self._places[delivery.domain] -= 1
+        self.landed.append((delivery, attempt))
+        (self._troubled.add if attempt.outcome in _TROUBLED else self._troubled.discard)(delivery.domain)
+
+    def close(self) -> None:
+        """Start nothing more."""
+        self._connections = 0
+
+    def _has_place(self, domain: str) -> bool:
+        return self._places[domain] < (1 if domain in self._troubled else self._per_domain)
