@@ -67,8 +67,7 @@ class Installation:
         assert self.process.poll() is None, self.log
         if not self.port:
             return control.ask(self.folder / "spool/control.sock", {"do": "ping"}) is not None
-        with socket.socket() as sock:
-            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+        return listens(self.port)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End the daemon with a signal and return its exit code."""
@@ -165,6 +164,11 @@ def until(seen: Callable[[], _T], seconds: float = 20) -> _T:
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
     return result
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port() -> int:

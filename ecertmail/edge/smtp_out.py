@@ -16,6 +16,7 @@ import aiosmtplib
 from ecertmail.delivery import Attempt, Attempted, Delivery
 from ecertmail.errors import EcertmailError
 
+FRESH_SECONDS = 1.0
 _ENDS = (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError, EcertmailError)
 
 
@@ -46,7 +47,7 @@ class SmarthostSender:
 
     def __init__(self, smarthost: Smarthost) -> None:
         self._smarthost = smarthost
-        self._idle: list[aiosmtplib.SMTP] = []
+        self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
 
     async def send(self, delivery: Delivery) -> Attempt:
         """Try once to hand over a mail."""
@@ -91,20 +92,21 @@ class SmarthostSender:
     async def close(self) -> None:
         """Say QUIT wherever there is a connection."""
         while self._idle:
-            await _quit(self._idle.pop())
+            await _quit(self._idle.pop()[0])
 
     async def _keep(self, client: aiosmtplib.SMTP | None, attempt: Attempt) -> None:
         """Keep a connection that is good for another mail."""
         if client is not None and attempt.outcome in {Attempted.SENT, Attempted.PERMANENT} and client.is_connected:
-            self._idle.append(client)
+            self._idle.append((client, asyncio.get_running_loop().time()))
         elif client is not None:
             await _quit(client)
 
     async def _connected(self) -> aiosmtplib.SMTP:
         while self._idle:
-            client = self._idle.pop()
+            client, since = self._idle.pop()
             with contextlib.suppress(aiosmtplib.SMTPException, OSError):
-                await client.rset()
+                if not client.is_connected or asyncio.get_running_loop().time() - since > FRESH_SECONDS:
+                    await client.rset()
                 return client
             client.close()
         host = self._smarthost

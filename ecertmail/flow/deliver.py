@@ -64,13 +64,13 @@ class Deliverer:
             self._news.clear()
             if self._broken:
                 raise self._broken
-            made += await self._keep_books()
+            written = await self._keep_books()
+            made += written
             self._start()
-            if not self._hand.in_flight and not self._hand.landed:
+            if not self._hand.empty:
+                await self._wait()
+            elif not written:
                 return made
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), LOOK_SECONDS)
-            await asyncio.sleep(GATHER_SECONDS)  # what lands meanwhile shares the commit
 
     async def stop(self) -> None:
         """Wait a little for what is on its way, write down how it ended, and give the rest back."""
@@ -87,13 +87,17 @@ class Deliverer:
         except TemporaryError as error:  # the next start finds them as `sending`
             self._log.error("deliver.waiting", error=str(error))
 
+    async def _wait(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), LOOK_SECONDS)
+        await asyncio.sleep(GATHER_SECONDS)  # what lands meanwhile shares the commit
+
     async def _keep_books(self) -> int:
         """Write down what landed and take what is due."""
         settled = self._settled()
         try:
             # A crash from here on leaves deliveries in `sending`; they are taken again, with the same octets.
-            in_hand = {delivery.id for delivery in self._hand.all()}
-            taken = await self._run(partial(self._turn, settled, in_hand, self._hand.room()))
+            taken = await self._run(partial(self._turn, settled, self._hand.numbers, self._hand.room()))
         except Exception:
             self._in_doubt = True
             raise

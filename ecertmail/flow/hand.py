@@ -6,6 +6,7 @@ whose last attempt failed for now has a single one until an attempt succeeds.
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from ecertmail.delivery import Attempt, Attempted, Delivery, Room
 
@@ -28,20 +29,18 @@ class Hand:
         self._troubled: set[str] = set()
 
     @property
-    def in_flight(self) -> int:
-        """How many are on their way."""
-        return len(self._flying)
+    def empty(self) -> bool:
+        """Whether there is nothing in hand."""
+        return not (self._waiting or self._flying or self.landed)
 
-    def all(self) -> Iterator[Delivery]:
-        """Yield everything in hand."""
-        for waiting in self._waiting.values():
-            yield from waiting
-        yield from self._flying.values()
-        yield from (delivery for delivery, _ in self.landed)
+    @property
+    def numbers(self) -> set[int]:
+        """What is in hand, by its numbers."""
+        return {delivery.id for delivery in chain(self._unsent(), (one for one, _ in self.landed))}
 
     def room(self) -> Room:
-        """Say how much more may be taken, so that no domain fills the hand."""
-        held = list(self.all())
+        """Say how much more may be taken once what landed is written down, so that no domain fills the hand."""
+        held = list(self._unsent())
         of_each = 8 * self._per_domain
         counts = Counter(delivery.domain for delivery in held)
         return Room(
@@ -76,6 +75,9 @@ class Hand:
         self._places[delivery.domain] -= 1
         self.landed.append((delivery, attempt))
         (self._troubled.add if attempt.outcome in _TROUBLED else self._troubled.discard)(delivery.domain)
+
+    def _unsent(self) -> Iterator[Delivery]:
+        return chain(self._flying.values(), *self._waiting.values())
 
     def close(self) -> None:
         """Start nothing more."""
