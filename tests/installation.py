@@ -119,9 +119,9 @@ class Sink:
 
 
 @contextmanager
-def running_sink() -> Iterator[tuple[Sink, int]]:
+def running_sink(sink: Sink | None = None) -> Iterator[tuple[Sink, int]]:
     """Run a sink on a free port."""
-    sink = Sink()
+    sink = sink or Sink()
     controller = Controller(sink, hostname="127.0.0.1", port=free_port())
     controller.start()
     yield sink, controller.port

@@ -123,6 +123,9 @@ class SmarthostSender:
             tls_context=host.tls_context,
         )
         await client.connect()
+        if client.is_ehlo_or_helo_needed:
+            with contextlib.suppress(aiosmtplib.SMTPHeloError):  # who knows only HELO is greeted so with the first mail
+                await client.ehlo()
         return client
 
     async def _token(self) -> str:

@@ -75,8 +75,9 @@ class Node:
         return ids
 
     def receipts(self) -> list[Delivery]:
-        """All deliveries that wait, oldest first; taking them changes their state."""
-        return self.outbox.take_due(self.clock() + timedelta(hours=1), room(1000))
+        """All deliveries that wait or were looked at before, oldest first; taking them changes their state."""
+        self.outbox.recover(self.clock())
+        return sorted(self.outbox.take_due(self.clock() + timedelta(hours=1), room(1000)), key=lambda one: one.id)
 
     def states(self) -> dict[str, int]:
         reader = SpoolReader(self.folder / "spool.db")
