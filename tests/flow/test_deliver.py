@@ -145,6 +145,20 @@ async def test_a_ledger_that_is_busy_for_a_moment_strands_no_delivery_until_the_
     assert (room.states(), len(room.attempts())) == ({"delivered": 3}, 3)
 
 
+@pytest.mark.parametrize("call", [1, 2])
+async def test_what_was_taken_while_we_were_told_that_it_failed_is_found_again(room: PostRoom, call: int) -> None:
+    """Call 2 writes down what was sent and then fails: that is not sent again."""
+    room.stage("a", "b", "c")
+    room.outbox.taken = Trouble(call)
+    host = Smarthost(SENT)
+    deliverer = room.deliverer(host)
+    with pytest.raises(StoreBusyError):
+        await deliverer.deliver_due()
+    await deliverer.deliver_due()
+    assert [mail.octets for mail in host.taken] == [b"a", b"b", b"c"]
+    assert (room.states(), room.attempts()) == ({"delivered": 3}, ["sent"] * 3)
+
+
 async def test_a_crash_between_sending_and_writing_it_down_sends_again_after_the_restart(room: PostRoom) -> None:
     room.stage("a")
     room.outbox.settling = Trouble(1, error=SystemExit())

@@ -124,3 +124,69 @@ def test_outbox_and_ledger_share_one_commit(ledger: SqliteLedger, outbox: Sqlite
     with pytest.raises(RuntimeError):
         stage_and_fail()
     assert outbox.next_due() is None
+
+
+def stage_for(ledger: SqliteLedger, domain: str, count: int, octets: bytes = b"x") -> None:
+    with ledger.transaction() as tx:
+        for number in range(count):
+            staged(tx, f"{number}@{domain}", f"<{number}@{domain}>", octets, NOW)
+
+
+def domains(deliveries: list[Delivery]) -> list[str]:
+    return [delivery.domain for delivery in deliveries]
+
+
+def test_domains_have_their_turn_and_the_next_take_goes_on_behind_the_last(
+    ledger: SqliteLedger, outbox: SqliteOutbox
+) -> None:
+    for domain in ("A.example", "b.example", "c.example"):
+        stage_for(ledger, domain, 5)
+    assert domains(outbox.take_due(NOW, room(4, of_each=2))) == ["a.example"] * 2 + ["b.example"] * 2
+    assert domains(outbox.take_due(NOW, room(4, of_each=2))) == ["c.example"] * 2 + ["a.example"] * 2
+    assert domains(outbox.take_due(NOW, room(4, full={"c.example"}, of_each=9))) == ["b.example"] * 3 + ["a.example"]
+    assert domains(outbox.take_due(NOW, room(4))) == ["c.example"] * 3
+
+
+def test_no_more_octets_are_taken_than_there_is_room_for_but_one_mail_always(
+    ledger: SqliteLedger, outbox: SqliteOutbox
+) -> None:
+    stage_for(ledger, "a.example", 3, b"x" * 100)
+    assert len(outbox.take_due(NOW, room(10, octets=250))) == 2
+    assert outbox.take_due(NOW, room(10, octets=0)) == []
+    assert len(outbox.take_due(NOW, room(10, octets=1))) == 1
+
+
+def test_an_attempt_that_is_written_down_twice_counts_once(ledger: SqliteLedger, outbox: SqliteOutbox) -> None:
+    """The commit seemed to fail and had not: whoever kept the books tries again."""
+    stage(ledger, "a")
+    [delivery] = outbox.take_due(NOW, room(10))
+    for _ in range(2):
+        settle(outbox, delivery, LATER, DeliveryState.DEFERRED, NOW + MINUTE, NOW)
+    [again] = outbox.take_due(NOW + MINUTE, room(10))
+    assert again.attempts == 1
+
+
+def test_what_somebody_has_in_hand_is_not_given_back(ledger: SqliteLedger, outbox: SqliteOutbox) -> None:
+    stage(ledger, "a", "b")
+    first, second = outbox.take_due(NOW, room(10))
+    assert outbox.recover(NOW, {first.id}) == 1
+    assert outbox.take_due(NOW, room(10)) == [second]
+
+
+@pytest.mark.parametrize("sent", [0, 100_000])
+def test_taking_looks_only_at_what_waits(ledger: SqliteLedger, outbox: SqliteOutbox, sent: int) -> None:
+    """However much was delivered before, SQLite goes by the index of the queue."""
+    with ledger.db.writing() as cursor:
+        cursor.execute("INSERT INTO mail(message_id, octets) VALUES ('<old@cn>', x'00')")
+        cursor.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<?) INSERT INTO delivery(mail, kind,"
+            " recipient, reverse_path, state, attempts, created_at, next_at, reply)"
+            " SELECT 1,'push','x@old.example','','delivered',1,'','','' FROM n WHERE ?>0",
+            (max(sent, 1), sent),
+        )
+    stage_for(ledger, "new.example", 3)
+    steps = [0]
+    ledger.db._db.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1), 100)
+    assert len(outbox.take_due(NOW, room(10))) == 3
+    ledger.db._db.set_progress_handler(None, 0)
+    assert steps[0] < 100, "hundreds of steps of SQLite's machine"
