@@ -145,7 +145,7 @@ class Node:
                 server.close()
 
     async def _deliver(self) -> None:
-        sender = SmarthostSender(assemble.smarthost(self._config))
+        sender = SmarthostSender(assemble.outgoing(self._config))
         deliverer = steps.deliverer(
             self._config, self._outbox, sender, self._in_ledger_thread, self._staged, now, self._log
         )

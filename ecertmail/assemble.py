@@ -7,6 +7,7 @@ import ssl
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from socket import create_server, socket
 
@@ -157,9 +158,13 @@ def smarthost(config: Config) -> Smarthost:
         password=secret(config, send.password_file, "the smarthost's password") if send.password_file else "",
         token=token(config, send.oauth2_token_file, send.oauth2_token_command, "the smarthost's token"),
         timeout=send.timeout,
-        reverse_path=partial(verp.reverse_path, config.authority.address, bounce_secret(config)),
-        signature=dkim(config),
     )
+
+
+def outgoing(config: Config) -> Smarthost:
+    """Describe how mail of ours goes there."""
+    trace = partial(verp.reverse_path, config.authority.address, bounce_secret(config))
+    return replace(smarthost(config), reverse_path=trace, signature=dkim(config))
 
 
 def bounce_secret(config: Config) -> bytes:

@@ -1,7 +1,8 @@
 """What a deliverer has in hand: deliveries that wait for a place, those on their way, and those that landed.
 
-Fairness is decided here and nowhere else: places go round by domain, none has more than its share of them, and one
-whose last attempt failed for now has a single one until an attempt succeeds.
+Fairness is decided here and nowhere else: places go round by domain, and none has more than its share of them. A domain
+whose last attempt failed for now is in trouble until one succeeds: it has a single place, and all such domains together
+have half of the places. Nothing is added to what is in hand for them, so they cannot fill it.
 """
 
 from collections import Counter, deque
@@ -41,13 +42,14 @@ class Hand:
     def room(self) -> Room:
         """Say how much more may be taken once what landed is written down, so that no domain fills the hand."""
         held = list(self._unsent())
+        sound = sum(one.domain not in self._troubled for one in held)
         of_each = 8 * self._per_domain
         counts = Counter(delivery.domain for delivery in held)
         return Room(
-            deliveries=DELIVERIES - len(held) if len(held) <= DELIVERIES // 2 else 0,
+            deliveries=DELIVERIES - sound if sound <= DELIVERIES // 2 else 0,
             octets=OCTETS - sum({id(one.octets): len(one.octets) for one in held}.values()),
             of_each=of_each,
-            full={domain for domain, count in counts.items() if count >= of_each},
+            full={one for one, count in counts.items() if count >= of_each or one in self._troubled},
         )
 
     def add(self, deliveries: Iterable[Delivery]) -> None:
@@ -84,4 +86,7 @@ class Hand:
         self._connections = 0
 
     def _has_place(self, domain: str) -> bool:
-        return self._places[domain] < (1 if domain in self._troubled else self._per_domain)
+        if domain not in self._troubled:
+            return self._places[domain] < self._per_domain
+        taken = sum(self._places[one] for one in self._troubled)
+        return not self._places[domain] and taken < max(1, self._connections // 2)

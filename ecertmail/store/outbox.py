@@ -4,6 +4,7 @@ What is taken goes round by domain: each gets its turn, however much waits for a
 many deliveries there ever were; the index `delivery_waits` holds only those that wait.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from sqlite3 import Cursor
@@ -23,6 +24,7 @@ _DUE_THERE = (
     "SELECT id, kind, recipient, reverse_path, mail, attempts, created_at"  # noqa: S608
     f" FROM {_QUEUE} AND {DOMAIN}=? AND next_at<=? ORDER BY next_at, id LIMIT ?"
 )
+_SHARE = 4
 _Row = tuple[int, str, str, str, int, int, str]
 
 
@@ -44,7 +46,8 @@ class SqliteOutbox:
     def take_due(self, now: datetime, room: Room) -> list[Delivery]:
         """Move due deliveries to `sending` and return them, domain by domain in turn, in each the oldest due first.
 
-        Octets that go to many are read once. The first is taken even if it is larger than the room.
+        Octets that go to many are read once. The first is taken even if it is larger than the room; no domain takes
+        more than a quarter of the room for more than one mail.
         """
         if min(room.deliveries, room.octets) <= 0 or (next_at := self.next_due()) is None or next_at > now:
             return []
@@ -55,24 +58,27 @@ class SqliteOutbox:
 
     def _take(self, cursor: Cursor, now: datetime, room: Room) -> Iterator[Delivery]:
         mails: dict[int, tuple[str, bytes]] = {}
-        count = octets = 0
-        for row in self._in_turn(cursor, now, room):
+        octets: Counter[str] = Counter()
+        count = 0
+        for domain, row in self._in_turn(cursor, now, room):
             [size] = cursor.execute("SELECT length(octets) FROM mail WHERE id=?", (row[4],)).fetchone()
-            count, octets = count + 1, octets + size
-            if count > 1 and octets > room.octets:
+            if count and octets.total() + size > room.octets:
                 return
+            if octets[domain] and octets[domain] + size > room.octets // _SHARE:
+                continue
+            count, octets[domain] = count + 1, octets[domain] + size
             if row[4] not in mails:
                 mails[row[4]] = cursor.execute("SELECT message_id, octets FROM mail WHERE id=?", (row[4],)).fetchone()
             yield _delivery(row, *mails[row[4]])
             if count == room.deliveries:
                 return
 
-    def _in_turn(self, cursor: Cursor, now: datetime, room: Room) -> Iterator[_Row]:
+    def _in_turn(self, cursor: Cursor, now: datetime, room: Room) -> Iterator[tuple[str, _Row]]:
         """Yield what is due, going on with the domain after the last one that had its turn."""
         for domain in _domains(cursor, self._last):
             if domain not in room.full:
                 for row in cursor.execute(_DUE_THERE, (domain, iso(now), room.of_each)).fetchall():
-                    yield row
+                    yield domain, row
                     self._last = domain
 
     def settle(self, settled: Sequence[Settled], now: datetime) -> None:

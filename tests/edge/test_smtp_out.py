@@ -141,6 +141,13 @@ async def test_as_many_connections_as_callers_and_each_is_used_again() -> None:
     assert (kept, len(sink.mails), out._idle) == (4, 12, [])
 
 
+async def test_a_server_that_knows_only_helo_gets_its_mail() -> None:
+    async with scripted(b"502 what\r\n", b"502 what\r\n", OK, OK, OK, GO, OK) as port:
+        out = sender(port)
+        assert (await out.send(delivery())).outcome is Attempted.SENT
+        await out.close()
+
+
 SECRET = b"sixteen octets.."
 US = "ecert@customs.example"
 

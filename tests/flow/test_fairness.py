@@ -27,8 +27,8 @@ def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
 class Crowd:
     """Takes its time, counts who is there at once, and never answers for domains that hang."""
 
-    def __init__(self, *hanging: str, answer: Attempt = OK) -> None:
-        self._hanging, self._answer = hanging, answer
+    def __init__(self, *hanging: str, patience: float = 3600) -> None:
+        self._hanging, self.patience = hanging, patience
         self.sent: list[Delivery] = []
         self.there: Counter[str] = Counter()
         self.most: Counter[str] = Counter()
@@ -38,11 +38,11 @@ class Crowd:
             self.there[where] += 1
             self.most[where] = max(self.most[where], self.there[where])
         try:
-            await asyncio.sleep(3600 if delivery.domain in self._hanging else 0.001)
+            await asyncio.sleep(self.patience if delivery.domain in self._hanging else 0.001)
         finally:
             self.there.subtract((delivery.domain, "all"))
         self.sent.append(delivery)
-        return self._answer
+        return GONE if delivery.domain in self._hanging else OK
 
 
 def delivery(number: int, domain: str) -> Delivery:
@@ -103,6 +103,21 @@ async def test_a_domain_in_trouble_has_a_single_place_until_an_attempt_succeeds(
     [probe] = hands.start()
     hands.land(probe, OK)
     assert len(list(hands.start())) == 3
+
+
+async def test_any_number_of_domains_that_hang_leaves_half_of_the_places_to_others(room: PostRoom) -> None:
+    dead = [f"dead-{number}.example" for number in range(12)]
+    for domain in dead:
+        stage(room, domain, 40)
+    stage(room, "well.example", 200)
+    deliverer = room.deliverer(crowd := Crowd(*dead, patience=0.3))
+    loop = asyncio.create_task(deliverer.deliver_due())
+    async with asyncio.timeout(4):  # the dead would take 36 seconds
+        while room.states().get("delivered", 0) < 200:  # noqa: ASYNC110 - a ledger has no event
+            await asyncio.sleep(0.01)
+    assert crowd.most["all"] == 4
+    loop.cancel()
+    await deliverer.stop()
 
 
 async def test_domains_take_turns_however_much_waits_for_one(room: PostRoom) -> None:

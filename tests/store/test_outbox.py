@@ -151,9 +151,11 @@ def test_no_more_octets_are_taken_than_there_is_room_for_but_one_mail_always(
     ledger: SqliteLedger, outbox: SqliteOutbox
 ) -> None:
     stage_for(ledger, "a.example", 3, b"x" * 100)
-    assert len(outbox.take_due(NOW, room(10, octets=250))) == 2
+    stage_for(ledger, "b.example", 3, b"x" * 100)
     assert outbox.take_due(NOW, room(10, octets=0)) == []
-    assert len(outbox.take_due(NOW, room(10, octets=1))) == 1
+    assert domains(outbox.take_due(NOW, room(10, octets=1))) == ["a.example"]
+    assert domains(outbox.take_due(NOW, room(10, octets=250))) == ["b.example", "a.example"], "a quarter, or one mail"
+    assert domains(outbox.take_due(NOW, room(10, octets=800))) == ["b.example"] * 2 + ["a.example"]
 
 
 def test_an_attempt_that_is_written_down_twice_counts_once(ledger: SqliteLedger, outbox: SqliteOutbox) -> None:
