@@ -133,7 +133,7 @@ class Node:
         self._loop = asyncio.get_running_loop()
         limits = Limits(**settings.limits.model_dump())
         door = Door(limits)
-        handler = smtp_in.Handler(self._config.mailboxes, limits, door, self._intake.accept, now, self._log)
+        handler = smtp_in.Handler(assemble.ours(self._config), limits, door, self._intake.accept, now, self._log)
         servers = []
         for sock, implicit in assemble.sockets(self._config):
             tls = smtp_in.Tls(context=self._tls.context, implicit=implicit, required=settings.listen.require_starttls)
@@ -145,14 +145,14 @@ class Node:
                 server.close()
 
     async def _deliver(self) -> None:
-        sender = SmarthostSender(assemble.smarthost(self._config))
-        deliverer = steps.deliverer(self._config, self._outbox, sender, self._in_ledger_thread, now, self._log)
+        sender = SmarthostSender(assemble.outgoing(self._config))
+        deliverer = steps.deliverer(
+            self._config, self._outbox, sender, self._in_ledger_thread, self._staged, now, self._log
+        )
         try:
             while True:
-                self._staged.clear()
                 try:
-                    while await deliverer.deliver_due():
-                        pass
+                    await deliverer.deliver_due()
                     due = await self._in_ledger_thread(self._outbox.next_due)
                     pause = max((due - now()).total_seconds(), 0) if due else 3600
                 except TemporaryError as error:
@@ -161,6 +161,7 @@ class Node:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._staged.wait(), min(pause, 3600))
         finally:
+            await deliverer.stop()
             await sender.close()
 
     async def _publish(self) -> None:

@@ -1,5 +1,6 @@
 """An outgoing mail to one address, and what became of each try to send it (state table in `core/states.py`)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -35,6 +36,11 @@ class Delivery:
     state: DeliveryState
     attempts: int
     created_at: datetime
+
+    @property
+    def domain(self) -> str:
+        """Where it goes."""
+        return self.recipient.rpartition("@")[2].lower()
 
 
 class Attempted(StrEnum):
@@ -74,3 +80,23 @@ class Alarm:
     what: str
     text: str
     since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What an attempt makes of a delivery, and when that is due again."""
+
+    delivery: Delivery
+    attempt: Attempt
+    state: DeliveryState
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How much more may be taken in hand: so many deliveries, so many of each domain, none of `full` ones."""
+
+    deliveries: int
+    octets: int
+    of_each: int
+    full: Collection[str] = ()

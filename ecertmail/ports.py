@@ -1,6 +1,6 @@
 """The few doors through which `flow` reaches the world; app hands in real ones, tests hand in fakes that can lie."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -10,7 +10,7 @@ from typing import Protocol
 from ecertmail.answers import Answers
 from ecertmail.core.mailbox import Deed, Found, Health, LeftOut
 from ecertmail.core.notice import SetAside
-from ecertmail.delivery import Attempt, Delivery, DeliveryState
+from ecertmail.delivery import Attempt, Delivery, Room, Settled
 from ecertmail.message import Decrypted, Envelope, KeyOffer, Origin, Place, SignatureCheck, Spooled, SpoolEnd
 from ecertmail.model import Certificate, Earlier, Examination, Known
 from ecertmail.subscription import Subscriptions
@@ -114,13 +114,14 @@ class Ledger(Protocol):
 class Outbox(Protocol):
     """Deliveries that are to be made."""
 
-    def take_due(self, now: datetime, limit: int) -> list[Delivery]:
-        """Move due deliveries to `sending` and return them."""
+    def recover(self, now: datetime, in_hand: Collection[int] = ()) -> int:
+        """Make due again what is `sending` and in nobody's hand; return how many."""
 
-    def settle(
-        self, delivery: Delivery, attempt: Attempt, state: DeliveryState, next_at: datetime | None, now: datetime
-    ) -> None:
-        """Record an attempt and what it made of the delivery."""
+    def take_due(self, now: datetime, room: Room) -> list[Delivery]:
+        """Move due deliveries to `sending` and return them, domain by domain in turn."""
+
+    def settle(self, settled: Sequence[Settled], now: datetime) -> None:
+        """Record attempts and what they made of deliveries; what is written down already stays as it is."""
 
 
 class OpenPgp(Protocol):

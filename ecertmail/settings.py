@@ -1,7 +1,7 @@
 """The shape of the configuration files: every key with its type, its default and what is right for it."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -107,6 +107,8 @@ class SendSection(Section):
     oauth2_token_file: str = ""
     oauth2_token_command: tuple[str, ...] = ()
     timeout: Positive = 60.0
+    connections: Annotated[int, Field(ge=1, le=100)] = 4
+    per_domain: Annotated[int, Field(ge=1, le=100)] = 2
     retry_minutes: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 5, 15, 60, 120, 240)
     give_up_days: Positive = 5.0
 
@@ -122,6 +124,20 @@ class PushSection(Section):
     def _reminder_first(self) -> "PushSection":
         if self.alarm_after_hours <= self.remind_after_hours:
             raise ValueError("alarm_after_hours must be more than remind_after_hours")
+        return self
+
+
+class DkimSection(Section):
+    """[dkim]: a signature of the domain on all outgoing mail; without a domain there is none."""
+
+    domain: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)*[a-z0-9-]*$")] = ""
+    selector: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)*[a-z0-9-]*$")] = ""
+    key_file: str = "keys/dkim.pem"
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if bool(self.domain) != bool(self.selector):
+            raise ValueError("domain and selector are set together")
         return self
 
 
@@ -169,6 +185,7 @@ class Settings(Section):
     issuing: IssuingSection = IssuingSection()
     send: SendSection = SendSection()
     push: PushSection = PushSection()
+    dkim: DkimSection = DkimSection()
     paths: PathsSection = PathsSection()
     log: LogSection = LogSection()
     mailbox: Annotated[tuple[MailboxSection, ...], AfterValidator(different)] = ()

@@ -1,14 +1,16 @@
 """From configuration to the steps of the flow: processing, delivering and reporting, each with what it needs."""
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from functools import partial
 
-from ecertmail.assemble import token_secret
+from ecertmail.assemble import bounce_secret, token_secret
 from ecertmail.config import Config
 from ecertmail.edge.schedule import next_run
 from ecertmail.flow.deliver import Deliverer, Run
+from ecertmail.flow.hand import Hand
 from ecertmail.flow.issue import Issuer
 from ecertmail.flow.leave import Leaver
 from ecertmail.flow.process import Processor
@@ -48,11 +50,13 @@ def reconciler(config: Config, ledger: Ledger, log: EventLog) -> Reconciler:
         remind_after=timedelta(hours=section.remind_after_hours),
         alarm_after=timedelta(hours=section.alarm_after_hours),
         bounces_to=config.authority.address,
-        secret=token_secret(config),
+        secret=bounce_secret(config),
     )
 
 
-def deliverer(config: Config, outbox: Outbox, sender: Sender, run: Run, clock: Clock, log: EventLog) -> Deliverer:
+def deliverer(
+    config: Config, outbox: Outbox, sender: Sender, run: Run, news: asyncio.Event, clock: Clock, log: EventLog
+) -> Deliverer:
     """What makes deliveries that are due."""
     settings = config.settings.send
     return Deliverer(
@@ -62,6 +66,8 @@ def deliverer(config: Config, outbox: Outbox, sender: Sender, run: Run, clock: C
         clock=clock,
         backoff=tuple(timedelta(minutes=minutes) for minutes in settings.retry_minutes),
         give_up=timedelta(days=settings.give_up_days),
+        hand=Hand(settings.connections, settings.per_domain),
+        news=news,
         log=log,
     )
 

@@ -4,6 +4,9 @@ from sqlite_utils import Database, Migrations
 
 from ecertmail.store import answers, subscriptions
 
+DOMAIN = "lower(substr(recipient, instr(recipient, '@') + 1))"
+"""The domain of a delivery, as it is indexed and asked for."""
+
 migrations = Migrations("ecertmail.ledger")
 
 _SCHEMA = """
@@ -80,3 +83,9 @@ def m003_subscriptions(db: Database) -> None:
 def m004_reconcile(db: Database) -> None:
     """What is expected of deliveries, what came of it, and alarms."""
     answers.migrate(db)
+
+
+@migrations()
+def m005_fairness(db: Database) -> None:
+    """An index of what waits, domain by domain; it is as small as the queue, whatever was sent before."""
+    db.execute(f"CREATE INDEX delivery_waits ON delivery({DOMAIN}, next_at, id) WHERE state IN ('due','deferred')")

@@ -17,7 +17,7 @@ from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.reader import Found, LedgerReader
 from ecertmail.store.spool import SpoolReader
-from tests.builders import CHINA, NOW, NZ_ADDRESS, POLICY, envelope, examiner
+from tests.builders import CHINA, NOW, NZ_ADDRESS, POLICY, envelope, examiner, room
 from tests.flow.fakes import BrittleSpool, Log, Trouble, TroubledLedger
 
 SECRET = b"sixteen octets!!"
@@ -82,8 +82,9 @@ class Node:
         return ids
 
     def receipts(self) -> list[Delivery]:
-        """All deliveries that wait, oldest first; taking them changes their state."""
-        return self.outbox.take_due(self.clock() + timedelta(hours=1), 1000)
+        """All deliveries that wait or were looked at before, oldest first; taking them changes their state."""
+        self.outbox.recover(self.clock())
+        return sorted(self.outbox.take_due(self.clock() + timedelta(hours=1), room(1000)), key=lambda one: one.id)
 
     def states(self) -> dict[str, int]:
         reader = SpoolReader(self.folder / "spool.db")

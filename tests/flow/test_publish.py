@@ -21,7 +21,18 @@ from ecertmail.message import SignedMessage
 from ecertmail.parties import Authority, Encryption
 from ecertmail.store.subscriptions import SubscriptionTable
 from ecertmail.subscription import Bundle, Filter, Subscription, SubscriptionState
-from tests.builders import CHINA, NOW, batch_mail, certificates_xml, examiner, key_of, new_zealand, sps_xml, unexplained
+from tests.builders import (
+    CHINA,
+    NOW,
+    batch_mail,
+    certificates_xml,
+    examiner,
+    key_of,
+    new_zealand,
+    room,
+    sps_xml,
+    unexplained,
+)
 from tests.core.test_audience import SUBSCRIPTION
 from tests.flow.node import SECRET, Node
 
@@ -52,7 +63,7 @@ class Desk:
         return self.publisher.publish_due(self.node.examiner.openpgp, now)
 
     def pushed(self) -> list[Delivery]:
-        due = self.node.outbox.take_due(LATER + timedelta(days=9), 10_000)
+        due = self.node.outbox.take_due(LATER + timedelta(days=9), room(10_000))
         return [delivery for delivery in due if delivery.kind == "push"]
 
 

@@ -25,6 +25,8 @@ from tests.builders import (
     examination,
     key_of,
     partner,
+    room,
+    settle,
     signed_message,
 )
 from tests.core.bounces import KINDS, NO_REPORTS, RECIPIENTS
@@ -53,9 +55,9 @@ class Desk:
 
     def send(self, now: datetime = NOW, state: DeliveryState = DeliveryState.DELIVERED) -> list[Delivery]:
         """Send everything that is due."""
-        taken = self.node.outbox.take_due(now, 100)
+        taken = self.node.outbox.take_due(now, room(100))
         for delivery in taken:
-            self.node.outbox.settle(delivery, SENT, state, None, now)
+            settle(self.node.outbox, delivery, SENT, state, None, now)
         return taken
 
     def pushed(self, recipient: str = NZ_ADDRESS, message_id: str = PUSH_ID, *, expects: bool = True) -> int:
@@ -178,9 +180,9 @@ def test_the_right_receipt_clears_the_alarm_of_a_wrong_one(desk: Desk) -> None:
 def test_a_receipt_that_is_faster_than_the_servers_answer_counts(desk: Desk) -> None:
     """The daemon has not written down the 250 yet when the receipt is there."""
     desk.push()
-    [delivery] = desk.node.outbox.take_due(NOW, 10)
+    [delivery] = desk.node.outbox.take_due(NOW, room(10))
     desk.take(answer())
-    desk.node.outbox.settle(delivery, SENT, DeliveryState.DELIVERED, None, NOW)
+    settle(desk.node.outbox, delivery, SENT, DeliveryState.DELIVERED, None, NOW)
     assert desk.state() == ("acknowledged", "")
 
 
