@@ -34,8 +34,8 @@ class Answers(Protocol):
     def unsent(self) -> Sequence[Sent]:
         """Return what failed or expired although it expects an answer, and has no open alarm."""
 
-    def bounced_days(self, recipient: str) -> int:
-        """Count the days on which mail to an address bounced for good since it last gave an answer."""
+    def bounced_days(self, recipient: str, since: datetime) -> int:
+        """Count the days after a moment on which mail to an address bounced for good since it last gave an answer."""
 
     def raise_alarm(self, what: str, text: str, now: datetime) -> bool:
         """Open an alarm, or change the words of an open one; say whether there is anything new in it."""

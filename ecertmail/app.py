@@ -169,8 +169,10 @@ class Node:
         while True:
             publisher = steps.publisher(self._config, self._ledger, now, self._log)
             try:
-                if await self._in_ledger_thread(partial(publisher.publish_due, self._decider.openpgp, now())):
-                    self._staged.set()
+                for subscription in await self._in_ledger_thread(partial(publisher.due, now())):
+                    step = partial(publisher.publish, subscription, self._decider.openpgp, now())
+                    if await self._in_ledger_thread(step):
+                        self._staged.set()
             except EcertmailError as error:
                 self._log.error("push.waiting", error=str(error), seconds=PUBLISH_SECONDS)
             await asyncio.sleep(PUBLISH_SECONDS)

@@ -39,5 +39,7 @@ def carry_out(
                 tx.subscriptions.add(subscription, tx.next_index() - 1, since)
         case "subscription-state":
             with ledger.transaction() as tx:
-                tx.subscriptions.change(request["id"], SubscriptionState(request["state"]), request.get("reason", ""))
+                state = SubscriptionState(request["state"])
+                tx.subscriptions.change(request["id"], state, request.get("reason", ""), moment)
+                tx.clear_alarm(f"subscriber:{request['id']}", moment)
     return {"done": request.get("do")}

@@ -94,6 +94,7 @@ def publisher(config: Config, ledger: Ledger, clock: Clock, log: EventLog) -> Pu
         ledger=ledger,
         next_run=next_run,
         secret=token_secret(config),
+        bounces_to_pause=config.settings.push.bounces_to_pause,
         new_message_id=_message_ids(config, clock),
         log=log,
     )

@@ -45,7 +45,8 @@ class Subscription:
     """A mailbox that receives newly recorded certificates.
 
     `schedule` is `immediately` or a cron line, read in `time_zone`; `cursor` is the last ledger entry that was looked
-    at for it, and `ran_at` when. `partner` is the ID of the partner that it belongs to, or empty.
+    at for it, and `ran_at` when. Bounces before `trusted_at` do not count. `partner` is the ID of the partner that it
+    belongs to, or empty.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Subscription:
     cursor: int
     ran_at: datetime
     created_at: datetime
+    trusted_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +94,8 @@ class Subscriptions(Protocol):
     def fresh(self, after: int, upto: int, limit: int) -> list[Fresh]:
         """Return certificate versions recorded after one entry and up to another, oldest first."""
 
-    def change(self, subscription_id: str, state: SubscriptionState, reason: str) -> None:
-        """Set the state, with its reason."""
+    def change(self, subscription_id: str, state: SubscriptionState, reason: str, now: datetime) -> None:
+        """Set the state, with its reason; bounces before an activation count no more."""
 
     def move(self, subscription_id: str, cursor: int, ran_at: datetime) -> None:
         """Remember up to which entry a subscription was looked at, and when it last ran."""

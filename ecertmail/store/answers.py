@@ -87,13 +87,13 @@ class AnswersTransaction:
             " (SELECT 1 FROM alarm a WHERE a.what='delivery:'||d.id AND a.since>=d.created_at) ORDER BY d.id"
         )
 
-    def bounced_days(self, recipient: str) -> int:
-        """Count the days on which mail to an address bounced for good since it last gave an answer."""
+    def bounced_days(self, recipient: str, since: datetime) -> int:
+        """Count the days after a moment on which mail to an address bounced for good since it last gave an answer."""
         row = self._cursor.execute(
             "SELECT count(DISTINCT substr(a.at,1,10)) FROM attempt a JOIN delivery d ON d.id=a.delivery"
             " WHERE d.recipient=? AND a.outcome='bounced'"
-            " AND a.at>(SELECT coalesce(max(answered_at),'') FROM delivery WHERE recipient=?)",
-            (recipient, recipient),
+            " AND a.at>? AND a.at>(SELECT coalesce(max(answered_at),'') FROM delivery WHERE recipient=?)",
+            (recipient, iso(since), recipient),
         ).fetchone()
         return int(row[0])
 
