@@ -22,11 +22,12 @@ _FIRST = (
 )
 _NEXT_DOMAIN = f"SELECT {DOMAIN} FROM {_QUEUE} AND {DOMAIN}>? ORDER BY {DOMAIN} LIMIT 1"  # noqa: S608
 _DUE_THERE = (
-    "SELECT id, kind, recipient, reverse_path, mail, attempts, created_at"  # noqa: S608
+    "SELECT id, kind, recipient, reverse_path, mail, attempts, created_at,"  # noqa: S608
+    " (SELECT length(octets) FROM mail WHERE mail.id=delivery.mail)"
     f" FROM {_QUEUE} AND {DOMAIN}=? AND next_at<=? ORDER BY next_at, id LIMIT ?"
 )
 _SHARE = 4
-_Row = tuple[int, str, str, str, int, int, str]
+_Row = tuple[int, str, str, str, int, int, str, int]
 
 
 class SqliteOutbox:
@@ -62,15 +63,15 @@ class SqliteOutbox:
         octets: Counter[str] = Counter()
         count = 0
         for domain, row in self._in_turn(cursor, now, room):
-            [size] = cursor.execute("SELECT length(octets) FROM mail WHERE id=?", (row[4],)).fetchone()
+            mail, size = row[4], row[7]
             if count and octets.total() + size > room.octets:
                 return
             if octets[domain] and octets[domain] + size > room.octets // _SHARE:
                 continue
             count, octets[domain] = count + 1, octets[domain] + size
-            if row[4] not in mails:
-                mails[row[4]] = cursor.execute("SELECT message_id, octets FROM mail WHERE id=?", (row[4],)).fetchone()
-            yield _delivery(row, *mails[row[4]])
+            if mail not in mails:
+                mails[mail] = cursor.execute("SELECT message_id, octets FROM mail WHERE id=?", (mail,)).fetchone()
+            yield _delivery(row, *mails[mail])
             if count == room.deliveries:
                 return
 
@@ -93,18 +94,19 @@ class SqliteOutbox:
                 raise AssertionError(f"a delivery never goes from sending to {one.state}")
         if not settled:
             return
+        at = iso(now)
         with self._db.writing() as cursor:
-            for one in settled:
-                self._settle(cursor, one, iso(now))
-
-    def _settle(self, cursor: Cursor, one: Settled, now: str) -> None:
-        number, reply = one.delivery.id, one.attempt.reply
-        cursor.execute(
-            "UPDATE delivery SET state=?, attempts=attempts+1, next_at=?, reply=? WHERE id=? AND state='sending'",
-            (one.state.value, iso(one.next_at) if one.next_at else "", reply, number),
-        )
-        if cursor.rowcount:
-            cursor.execute("INSERT INTO attempt VALUES (?,?,?,?)", (number, now, one.attempt.outcome.value, reply))
+            cursor.executemany(
+                "INSERT INTO attempt SELECT id, ?, ?, ? FROM delivery WHERE id=? AND state='sending'",
+                [(at, one.attempt.outcome.value, one.attempt.reply, one.delivery.id) for one in settled],
+            )
+            cursor.executemany(
+                "UPDATE delivery SET state=?, attempts=attempts+1, next_at=?, reply=? WHERE id=? AND state='sending'",
+                [
+                    (one.state.value, iso(one.next_at) if one.next_at else "", one.attempt.reply, one.delivery.id)
+                    for one in settled
+                ],
+            )
 
     def next_due(self) -> datetime | None:
         """Return when the next delivery is due."""
@@ -124,7 +126,7 @@ def _domains(cursor: Cursor, last: str) -> Iterator[str]:
 
 
 def _delivery(row: _Row, message_id: str, octets: bytes) -> Delivery:
-    number, kind, recipient, reverse_path, _, attempts, created_at = row
+    number, kind, recipient, reverse_path, _, attempts, created_at, _ = row
     return Delivery(
         id=number, kind=kind, recipient=recipient, reverse_path=reverse_path, message_id=message_id, octets=octets,
         state=DeliveryState.SENDING, attempts=attempts, created_at=datetime.fromisoformat(created_at),
