@@ -57,6 +57,22 @@ class Subscriptions(Protocol):
     def change(self, subscription_id: str, state: SubscriptionState, reason: str) -> None:
         """Set the state, with its reason."""
 
+    def add(self, subscription: Subscription, end: int, since: datetime | None) -> None:
+        """Store a new subscription that is owed what comes after the entry `end`, or from a moment on.
+
+        Raises:
+            PermanentError: the ID is taken.
+        """
+
+    def forget(self, subscription_id: str) -> None:
+        """Delete a removed subscription, so that its ID is free."""
+
+    def entry_before(self, moment: datetime, end: int) -> int:
+        """Return the last entry recorded before a moment, -1 if there is none."""
+
+    def recorded_at(self, entry: int) -> datetime | None:
+        """Return when an entry was recorded; None if there is no such entry."""
+
     def move(self, subscription_id: str, cursor: int, ran_at: datetime) -> None:
         """Remember up to which entry a subscription was looked at, and when it last ran."""
 

@@ -8,6 +8,7 @@ from functools import partial
 from ecertmail.assemble import token_secret
 from ecertmail.config import Config
 from ecertmail.edge.schedule import next_run
+from ecertmail.flow.command import Commander
 from ecertmail.flow.deliver import Deliverer, Run
 from ecertmail.flow.leave import Leaver
 from ecertmail.flow.process import Processor
@@ -27,7 +28,8 @@ def processor(config: Config, spool: Spool, ledger: Ledger, clock: Clock, log: E
     leaver = Leaver(
         authority=config.authority, secret=token_secret(config), new_message_id=_message_ids(config, clock), log=log
     )
-    return Processor(spool=spool, ledger=ledger, replier=replier, leaver=leaver, log=log)
+    commander = Commander(next_run=next_run, log=log)
+    return Processor(spool=spool, ledger=ledger, replier=replier, leaver=leaver, commander=commander, log=log)
 
 
 def deliverer(config: Config, outbox: Outbox, sender: Sender, run: Run, clock: Clock, log: EventLog) -> Deliverer:

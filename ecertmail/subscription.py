@@ -1,7 +1,7 @@
 """Who gets which certificates, when, and how they are bundled."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -80,3 +80,41 @@ class Fresh:
     title: str
     sha256: str
     octets: bytes
+
+
+class Verb(StrEnum):
+    """What a partner can ask for by signed mail."""
+
+    SUBSCRIBE = "SUBSCRIBE"
+    UNSUBSCRIBE = "UNSUBSCRIBE"
+    STATUS = "STATUS"
+    RESEND = "RESEND"
+    HELP = "HELP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One line of a signed mail that asks for something; `wrong` says what would be right, and is empty if it is.
+
+    `address` is empty for the partner's registered one; `since` is the day of a RESEND (UTC).
+    """
+
+    line: str
+    verb: Verb
+    subscription: str = ""
+    address: str = ""
+    filter: Filter = Filter()
+    bundle: Bundle = Bundle.SINGLE
+    schedule: str = "immediately"
+    time_zone: str = "UTC"
+    since: date | None = None
+    wrong: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of one command: the line as it came, whether it was done, and what there is to say."""
+
+    line: str
+    done: bool
+    text: tuple[str, ...]

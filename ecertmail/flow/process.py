@@ -12,6 +12,7 @@ from datetime import datetime
 from ecertmail.core import record
 from ecertmail.core.judge import judge
 from ecertmail.errors import EcertmailError, WorkersError
+from ecertmail.flow.command import Commander
 from ecertmail.flow.leave import Leaver
 from ecertmail.flow.reply import Replier
 from ecertmail.message import Spooled, SpoolEnd
@@ -30,6 +31,7 @@ class Processor:
     ledger: Ledger
     replier: Replier
     leaver: Leaver
+    commander: Commander
     log: EventLog
 
     def begin(self, claimed: Sequence[Spooled], examiner: Examining) -> list[Begun]:
@@ -111,7 +113,9 @@ class Processor:
         results = _record_results(tx, partner.id, verdict.results, entry, now)
         mail = None
         if verdict.outcome is not Outcome.RECEIPT:
-            told = replace(verdict, results=results)
+            asked = verdict.outcome is Outcome.COMMANDED
+            answers = self.commander.carry_out(tx, spool_id, examination, now) if asked else ()
+            told = replace(verdict, results=results, answers=answers)
             mail = self.replier.write(tx, examination, told, entry, openpgp, now)
             self.replier.send(tx, mail, spool_id, examination, now)
         facts = {
