@@ -175,8 +175,8 @@ def _show(said: Statement, fingerprint: str, sent: Path | None) -> None:
         click.echo(f"  {line.number or '(no number)'}: {line.result}" + (f", entry {line.entry}" if line.entry else ""))
         for finding in line.findings:
             click.echo(f"    {finding}")
-    for finding in said.findings:
-        click.echo(f"  {finding}")
+    for sentence in (*said.findings, *said.commands):
+        click.echo(f"  {sentence}")
 
 
 def _unexplained(_signed: bytes, _signature: bytes, _fingerprint: str) -> SignatureStatus:

@@ -100,7 +100,8 @@ def test_a_wrong_line_is_told_what_would_be_right(line: str, words: str) -> None
     "content",
     [
         "", "\r\n \r\n", "Dear colleagues,\nSTATUS", "> STATUS", ">STATUS", "| STATUS",
-        "On Monday you wrote:\n> STATUS\n",        "-------- Forwarded Message --------\nSTATUS", "I am out of office until Monday.\n\nSUBSCRIBE x", "-- \nHELP",
+        "On Monday you wrote:\n> STATUS\n",
+        "-------- Forwarded Message --------\nSTATUS", "I am out of office until Monday.\n\nSUBSCRIBE x", "-- \nHELP",
         "STATUS: fine", "SUBSCRIPTION", "subscrib x", "\x00STATUS", b"\xff\xfe\x00S", "HELPLESS",
     ],
 )  # fmt: skip
