@@ -12,7 +12,9 @@ from ecertmail.config import packaged
 from ecertmail.core import mime
 from ecertmail.decider import CLAIM_AT_ONCE
 from ecertmail.edge import log
+from ecertmail.edge.schedule import next_run
 from ecertmail.findings import Finding
+from ecertmail.flow.command import Commander
 from ecertmail.flow.leave import Leaver
 from ecertmail.flow.process import Processor
 from ecertmail.flow.reconcile import Reconciler
@@ -70,6 +72,7 @@ class Node:
             ),
             leaver=Leaver(authority=CHINA, secret=b"", new_message_id=str, log=events),
             reconciler=Reconciler(ledger=self.ledger, log=events),
+            commander=Commander(next_run=next_run, log=events),
             log=events,
         )
 

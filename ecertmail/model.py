@@ -7,6 +7,7 @@ from ecertmail.findings import Finding
 from ecertmail.message import Envelope, KeyOffer, SignatureCheck, SignedMessage, Wish
 from ecertmail.parties import Assurance, Partner
 from ecertmail.reports import Report
+from ecertmail.subscription import Answer, Command
 
 
 class CertificateStatus(StrEnum):
@@ -43,6 +44,7 @@ class Outcome(StrEnum):
     REPORT = "report"
     KEY_OFFERED = "key-offered"
     UNSUBSCRIBED = "unsubscribed"
+    COMMANDED = "commanded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,7 @@ class Examination:
     is_receipt: bool = False
     offer: KeyOffer | None = None
     wish: Wish | None = None
+    commands: tuple[Command, ...] = ()
     findings: tuple[Finding, ...] = ()
     mic: str = ""
     reports: tuple[Report, ...] = ()
@@ -149,11 +152,12 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The judgement on one message."""
+    """The judgement on one message; `answers` say what became of its commands once they were carried out."""
 
     outcome: Outcome
     results: tuple[Result, ...] = ()
     findings: tuple[Finding, ...] = ()
+    answers: tuple[Answer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from functools import partial
 from ecertmail.assemble import bounce_secret, token_secret
 from ecertmail.config import Config
 from ecertmail.edge.schedule import next_run
+from ecertmail.flow.command import Commander
 from ecertmail.flow.deliver import Deliverer, Run
 from ecertmail.flow.hand import Hand
 from ecertmail.flow.issue import Issuer
@@ -33,7 +34,15 @@ def processor(config: Config, spool: Spool, ledger: Ledger, clock: Clock, log: E
         authority=config.authority, secret=token_secret(config), new_message_id=_message_ids(config, clock), log=log
     )
     matching = reconciler(config, ledger, log)
-    return Processor(spool=spool, ledger=ledger, replier=replier, leaver=leaver, reconciler=matching, log=log)
+    return Processor(
+        spool=spool,
+        ledger=ledger,
+        replier=replier,
+        leaver=leaver,
+        reconciler=matching,
+        commander=Commander(next_run=next_run, log=log),
+        log=log,
+    )
 
 
 def issuer(config: Config, ledger: Ledger, log: EventLog) -> Issuer:

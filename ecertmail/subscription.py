@@ -1,7 +1,7 @@
 """Who gets which certificates, when, and how they are bundled."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -85,6 +85,44 @@ class Fresh:
     octets: bytes
 
 
+class Verb(StrEnum):
+    """What a partner can ask for by signed mail."""
+
+    SUBSCRIBE = "SUBSCRIBE"
+    UNSUBSCRIBE = "UNSUBSCRIBE"
+    STATUS = "STATUS"
+    RESEND = "RESEND"
+    HELP = "HELP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One line of a signed mail that asks for something; `wrong` says what would be right, and is empty if it is.
+
+    `address` is empty for the partner's registered one; `since` is the day of a RESEND (UTC).
+    """
+
+    line: str
+    verb: Verb
+    subscription: str = ""
+    address: str = ""
+    filter: Filter = Filter()
+    bundle: Bundle = Bundle.SINGLE
+    schedule: str = "immediately"
+    time_zone: str = "UTC"
+    since: date | None = None
+    wrong: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of one command: the line as it came, whether it was done, and what there is to say."""
+
+    line: str
+    done: bool
+    text: tuple[str, ...]
+
+
 class Subscriptions(Protocol):
     """The subscriptions within one commit of the ledger."""
 
@@ -99,3 +137,19 @@ class Subscriptions(Protocol):
 
     def move(self, subscription_id: str, cursor: int, ran_at: datetime) -> None:
         """Remember up to which entry a subscription was looked at, and when it last ran."""
+
+    def add(self, subscription: Subscription, end: int, since: datetime | None) -> None:
+        """Store a new subscription that is owed what comes after the entry `end`, or from a moment on.
+
+        Raises:
+            PermanentError: the ID is taken.
+        """
+
+    def forget(self, subscription_id: str) -> None:
+        """Delete a removed subscription, so that its ID is free."""
+
+    def entry_before(self, moment: datetime, end: int) -> int:
+        """Return the last entry recorded before a moment, -1 if there is none."""
+
+    def recorded_at(self, entry: int) -> datetime | None:
+        """Return when an entry was recorded; None if there is no such entry."""

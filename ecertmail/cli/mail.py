@@ -1,4 +1,4 @@
-"""`ecertmail sign`, `offer-key` and `verify-receipt`: the ends of an exchange, also without an installation."""
+"""`ecertmail sign`, `offer-key`, `command` and `verify-receipt`: an exchange without an installation."""
 
 import base64
 import secrets
@@ -15,6 +15,7 @@ from ecertmail import app, examining
 from ecertmail import config as configuration
 from ecertmail.cli.common import CHECK_FAILED, fail, json_option, load, pairs, show_json
 from ecertmail.core import batch, mime, outgoing, read_receipt
+from ecertmail.core import command as commanding
 from ecertmail.core.mime import Attachment
 from ecertmail.core.outgoing import Letter, Sign
 from ecertmail.core.profiles import PROFILES
@@ -74,6 +75,22 @@ def offer_key(context: click.Context, /, key_file: Path, output: Path | None, **
     octets = key_file.read_bytes()
     key = openpgp.read_public_key(octets)
     _write(outgoing.key_offer_mail(key.fingerprint, octets, *_letter(context, **sending)), output)
+
+
+@click.command(
+    epilog="\b\nExamples:\n  ecertmail command STATUS HELP --to ecert@customs.example -o ask.eml\n"
+    '  ecertmail command "SUBSCRIBE harbour importing=CN digest" --to ecert@customs.example \\\n'
+    "    --key 0123… --from ecert@example.org > subscribe.eml",
+)
+@click.argument("lines", metavar="COMMAND…", nargs=-1, required=True)
+@_sending
+@click.pass_context
+def command(context: click.Context, /, lines: tuple[str, ...], output: Path | None, **sending: Any) -> None:
+    """Make a mail that manages your subscriptions at a partner's node: SUBSCRIBE, UNSUBSCRIBE, STATUS, RESEND, HELP."""
+    wrong = [f"{line}: {said}" for line in lines if (said := commanding.one(line).wrong)]
+    if wrong or len(lines) > commanding.MOST:
+        fail("\n".join(wrong or [f"a mail holds at most {commanding.MOST} commands"]), CHECK_FAILED)
+    _write(outgoing.command_mail(lines, *_letter(context, **sending)), output)
 
 
 def _letter(
@@ -158,8 +175,8 @@ def _show(said: Statement, fingerprint: str, sent: Path | None) -> None:
         click.echo(f"  {line.number or '(no number)'}: {line.result}" + (f", entry {line.entry}" if line.entry else ""))
         for finding in line.findings:
             click.echo(f"    {finding}")
-    for finding in said.findings:
-        click.echo(f"  {finding}")
+    for sentence in (*said.findings, *said.commands):
+        click.echo(f"  {sentence}")
 
 
 def _unexplained(_signed: bytes, _signature: bytes, _fingerprint: str) -> SignatureStatus:
@@ -184,4 +201,4 @@ def _crlf(octets: bytes) -> bytes:
     return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
-COMMANDS = (sign, offer_key, verify_receipt)
+COMMANDS = (sign, offer_key, command, verify_receipt)

@@ -71,6 +71,8 @@ def judge(examination: Examination, known: Mapping[str, Known], policy: Policy, 
     if examination.offer:
         note = Finding(code=FindingCode.KEY_OFFERED, detail=examination.offer.fingerprint, severity=Severity.WARNING)
         return Verdict(outcome=Outcome.KEY_OFFERED, findings=(note,))
+    if examination.commands:
+        return Verdict(outcome=Outcome.COMMANDED)
     batch = examination.batch or Batch(items=())
     return _judge_batch(batch, known, partial(_certificate_objection, examination, policy))
 
@@ -110,10 +112,16 @@ def _objections(examination: Examination, policy: Policy, now: datetime) -> tupl
         rules.key_still_valid(check, now),
         rules.key_in_force(check, partner, now),
         rules.signed_lately(check, examination.envelope.received_at, policy),
-        rules.offer_for_us(message, policy) if examination.offer else rules.addressed_to_us(message, policy),
+        _for_us(examination, message, policy),
         rules.sure_enough(examination.assurance, partner),
     )
     return tuple(finding for finding in found if finding)
+
+
+def _for_us(examination: Examination, message: SignedMessage, policy: Policy) -> Finding | None:
+    """What names nobody itself, an offer or a command, must come with a protected To that does."""
+    bare = examination.offer or examination.commands
+    return rules.bare_for_us(message, policy) if bare else rules.addressed_to_us(message, policy)
 
 
 def _ahead_of_us(examination: Examination) -> bool:

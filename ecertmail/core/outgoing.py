@@ -51,6 +51,11 @@ def key_offer_mail(fingerprint: str, public_key: bytes, letter: Letter, sign: Si
     return _mail("A new OpenPGP key", key_offer.statement(fingerprint), [attached], letter, sign)
 
 
+def command_mail(lines: Sequence[str], letter: Letter, sign: Sign) -> bytes:
+    """Return a signed mail with commands, one a line (read by `core/command.py`)."""
+    return _mail("Subscriptions", "\n".join(lines) + "\n", [], letter, sign)
+
+
 def _mail(subject: str, text: str, attached: Sequence[bytes], letter: Letter, sign: Sign) -> bytes:
     header = {
         "From": letter.sender,

@@ -37,6 +37,7 @@ class Statement:
     at: str
     findings: tuple[str, ...]
     certificates: tuple[Line, ...]
+    commands: tuple[str, ...] = ()
 
 
 def statement(signed_octets: bytes) -> Statement | None:
@@ -73,6 +74,7 @@ def _read(root: etree._Element) -> Statement:
         at=str(root.get("at", "")),
         findings=_findings(root),
         certificates=tuple(_line(element) for element in root.iterfind("r:certificate", _NS)),
+        commands=tuple(_command(element) for element in root.iterfind("r:command", _NS)),
     )
 
 
@@ -80,6 +82,11 @@ def _line(element: etree._Element) -> Line:
     names = ("number", "result", "status", "sha256", "entry")
     values = {name: str(element.get(name, "")) for name in names}
     return Line(**values, findings=_findings(element))
+
+
+def _command(element: etree._Element) -> str:
+    done = "done" if element.get("done") == "true" else "NOT DONE"
+    return "\n  ".join([f"{element.get('line', '')}: {done}", *(element.text or "").splitlines()])
 
 
 def _findings(element: etree._Element) -> tuple[str, ...]:

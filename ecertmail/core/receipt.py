@@ -18,6 +18,7 @@ from ecertmail.core.record import timestamp
 from ecertmail.findings import Finding
 from ecertmail.model import Examination, Outcome, Result, ResultCode, Verdict
 from ecertmail.parties import Authority, Partner
+from ecertmail.subscription import Answer
 
 NAMESPACE = "urn:ecertmail:receipt:1"
 
@@ -26,12 +27,14 @@ _SUBJECT = {
     Outcome.PARTIAL: "Accepted in part",
     Outcome.REFUSED: "Refused",
     Outcome.KEY_OFFERED: "Noted",
+    Outcome.COMMANDED: "Done",
 }
 _NEXT = {
     Outcome.ACCEPTED: "Nothing more is to be done.",
     Outcome.PARTIAL: "Correct the certificates that were refused and send them, and only them, in a new signed mail.",
     Outcome.REFUSED: "Nothing was recorded. Correct what is named above and send a new signed mail.",
     Outcome.KEY_OFFERED: "Tell the operator of this node the new fingerprint by telephone or on paper.",
+    Outcome.COMMANDED: "Correct what was NOT DONE, if anything, and send it in a new signed mail.",
 }
 _MODIFIER = {Outcome.PARTIAL: "/warning", Outcome.REFUSED: "/error"}
 _WORDS = {
@@ -87,8 +90,12 @@ def discreet(examination: Examination, verdict: Verdict) -> tuple[Examination, V
     results = tuple(replace(result, number="", findings=_bare(result.findings)) for result in verdict.results)
     return (
         replace(examination, message=message),
-        replace(verdict, results=results, findings=_bare(verdict.findings)),
+        replace(verdict, results=results, findings=_bare(verdict.findings), answers=_discreet(verdict.answers)),
     )
+
+
+def _discreet(answers: tuple[Answer, ...]) -> tuple[Answer, ...]:
+    return tuple(replace(answer, line=f"command {place}", text=()) for place, answer in enumerate(answers, 1))
 
 
 def _bare(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -117,6 +124,9 @@ def document(authority: Authority, examination: Examination, verdict: Verdict, e
     _add_findings(root, verdict.findings)
     for result in verdict.results:
         _add_result(root, result)
+    for answer in verdict.answers:
+        said = etree.SubElement(root, _name("command"), line=printable(answer.line), done=str(answer.done).lower())
+        said.text = "\n".join(map(printable, answer.text))
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
 
 
@@ -141,6 +151,9 @@ def _header(
 
 
 def _count(verdict: Verdict) -> str:
+    if verdict.answers:
+        done, asked = sum(answer.done for answer in verdict.answers), len(verdict.answers)
+        return f"{done} of {asked} command{'' if asked == 1 else 's'}"
     good = sum(result.code in {ResultCode.RECORDED, ResultCode.DUPLICATE} for result in verdict.results)
     total = len(verdict.results)
     return f"{good} of {total} certificate{'' if total == 1 else 's'}" if total else "your message"
@@ -168,6 +181,9 @@ def _readable(authority: Authority, examination: Examination, verdict: Verdict, 
     for result in verdict.results:
         lines.append(f"{printable(result.number) or '(no number)'}: {_WORDS[result.code]}")
         lines += [f"    {_sentence(finding)}" for finding in result.findings]
+    for answer in verdict.answers:
+        lines.append(f"{printable(answer.line)}: {'done' if answer.done else 'NOT DONE'}")
+        lines += [f"    {printable(line)}" for line in answer.text]
     lines += ["", _NEXT[verdict.outcome], "", "This mail was made by a program; its attachments are for programs."]
     return "\n".join(lines) + "\n"
 

@@ -39,8 +39,8 @@ def addressed_to_us(message: SignedMessage, policy: Policy) -> Finding | None:
     return Finding(code=FindingCode.NOT_FOR_US, where="To", detail=detail)
 
 
-def offer_for_us(message: SignedMessage, policy: Policy) -> Finding | None:
-    """A key offer names nobody but in a protected To, so it must have one, and it must name us (rule 9)."""
+def bare_for_us(message: SignedMessage, policy: Policy) -> Finding | None:
+    """A key offer or a command names nobody but in a protected To, so it must have one that names us (rule 9)."""
     if message.protected is None or not message.protected.addressed:
         return Finding(code=FindingCode.HEADERS_NOT_PROTECTED)
     return addressed_to_us(message, policy)

@@ -34,7 +34,7 @@ def _trigger(schedule: str, time_zone: str) -> CronTrigger:
         zone = ZoneInfo(time_zone)
         fields[4:5] = [",".join(map(_days, field.split(","))) for field in fields[4:5]]
         return CronTrigger.from_crontab(" ".join(fields), timezone=zone)
-    except ZoneInfoNotFoundError as error:
+    except (ZoneInfoNotFoundError, OSError) as error:
         raise ConfigError(f"{time_zone!r} is no time zone; one looks like Asia/Shanghai or UTC") from error
     except ValueError as error:
         raise ConfigError(

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 
-from ecertmail.core import batch, bounce, compose, key_offer, mime, read_receipt, unsubscribe
+from ecertmail.core import batch, bounce, command, compose, key_offer, mime, read_receipt, unsubscribe
 from ecertmail.core.batch import Schema
 from ecertmail.findings import Finding, FindingCode
 from ecertmail.message import Envelope, KeyOffer, SignatureStatus, SignedMessage
 from ecertmail.model import Batch, Examination
 from ecertmail.parties import Partner
 from ecertmail.ports import OpenPgp
+from ecertmail.subscription import Command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class Examiner:
             batch=content if isinstance(content, Batch) else None,
             is_receipt=is_receipt,
             offer=content if isinstance(content, KeyOffer) else None,
+            commands=content if isinstance(content, tuple) else (),
             findings=(content,) if isinstance(content, Finding) else (),
             mic=compose.mic(signed),
             reports=read_receipt.answer(signed) if trusted and is_receipt else (),
@@ -73,14 +75,16 @@ class Examiner:
             return Finding(code=FindingCode.NOT_DECRYPTABLE)
         return mime.read_decrypted(mail, opened.content, opened.signature)
 
-    def _content(self, signed: bytes, partner: Partner) -> Batch | Finding | KeyOffer:
-        """Read certificates, or else the offer of a new key; only ever from what a partner's key has signed."""
+    def _content(self, signed: bytes, partner: Partner) -> Batch | Finding | KeyOffer | tuple[Command, ...]:
+        """Read certificates, else a new key's offer, else commands; only ever from what a partner's key has signed."""
         leaves = mime.content(signed)
         if isinstance(leaves, Finding):
             return leaves
         offer = key_offer.read(leaves)
-        if offer is None or any(map(batch.is_xml, leaves)):
+        if any(map(batch.is_xml, leaves)):
             return batch.read(leaves, partner.profiles, self.schemas)
+        if offer is None:
+            return command.read(leaves) or Finding(code=FindingCode.NO_BATCH)
         if self.openpgp.fingerprint(offer.public_key) != offer.fingerprint:
             return Finding(code=FindingCode.KEY_UNREADABLE, detail=offer.fingerprint)
         return offer

@@ -12,6 +12,7 @@ from datetime import datetime
 from ecertmail.core import record
 from ecertmail.core.judge import judge
 from ecertmail.errors import EcertmailError, WorkersError
+from ecertmail.flow.command import Commander
 from ecertmail.flow.leave import Leaver
 from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.record import known, record_results
@@ -32,6 +33,7 @@ class Processor:
     replier: Replier
     leaver: Leaver
     reconciler: Reconciler
+    commander: Commander
     log: EventLog
 
     def begin(self, claimed: Sequence[Spooled], examiner: Examining) -> list[Begun]:
@@ -128,7 +130,9 @@ class Processor:
         if verdict.outcome is Outcome.RECEIPT:
             self.reconciler.answered(tx, partner, examination, now)
         else:
-            told = replace(verdict, results=results)
+            asked = verdict.outcome is Outcome.COMMANDED
+            answers = self.commander.carry_out(tx, spool_id, examination, now) if asked else ()
+            told = replace(verdict, results=results, answers=answers)
             mail = self.replier.write(tx, examination, told, entry, openpgp, now)
             self.replier.send(tx, mail, spool_id, examination, now)
         facts = {

@@ -91,6 +91,10 @@ class SubscriptionTable:
         marks = ",".join(f":{name}" for name in _NAMES)
         self._cursor.execute(f"INSERT INTO subscription VALUES ({marks})", values)  # noqa: S608
 
+    def forget(self, subscription_id: str) -> None:
+        """Delete a removed subscription, so that its ID is free."""
+        self._cursor.execute("DELETE FROM subscription WHERE id=? AND state='removed'", (subscription_id,))
+
     def change(self, subscription_id: str, state: SubscriptionState, reason: str, now: datetime) -> None:
         """Set the state, with its reason; bounces before an activation count no more.
 
@@ -123,9 +127,14 @@ class SubscriptionTable:
         low, high = -1, end
         while low < high:
             middle = (low + high + 1) // 2
-            [record] = self._cursor.execute("SELECT record FROM entry WHERE idx=?", (middle,)).fetchone()
-            if datetime.fromisoformat(json.loads(record)["at"]) < moment:
+            at = self.recorded_at(middle)
+            if at is not None and at < moment:
                 low = middle
             else:
                 high = middle - 1
         return low
+
+    def recorded_at(self, entry: int) -> datetime | None:
+        """Return when an entry was recorded; None if there is no such entry."""
+        row = self._cursor.execute("SELECT record FROM entry WHERE idx=?", (entry,)).fetchone()
+        return datetime.fromisoformat(json.loads(row[0])["at"]) if row else None

@@ -16,6 +16,7 @@ from ecertmail.findings import Finding, FindingCode, Severity
 from ecertmail.message import SignedMessage
 from ecertmail.model import Examination, Outcome, Result, ResultCode, Verdict
 from ecertmail.parties import Authority
+from ecertmail.subscription import Answer
 from tests.builders import CHINA, NOW, NZ_ADDRESS, certificate, examination, signed_message
 from tests.core.test_compose import assert_unbreakable
 
@@ -43,6 +44,13 @@ VERDICTS = {
     "key offered": Verdict(
         outcome=Outcome.KEY_OFFERED,
         findings=(Finding(code=FindingCode.KEY_OFFERED, detail="A" * 40, severity=Severity.WARNING),),
+    ),
+    "commanded": Verdict(
+        outcome=Outcome.COMMANDED,
+        answers=(
+            Answer(line="STATUS", done=True, text=("nz-post: ACTIVE", "nz-\u202e\x00: PENDING")),
+            Answer(line='SUBSCRIBE <x&y "', done=False, text=("Right is: …",)),
+        ),
     ),
 }
 

@@ -6,7 +6,9 @@ from itertools import count
 from pathlib import Path
 
 from ecertmail.delivery import Delivery
+from ecertmail.edge.schedule import next_run
 from ecertmail.errors import TemporaryError
+from ecertmail.flow.command import Commander
 from ecertmail.flow.examine import Examiner
 from ecertmail.flow.leave import Leaver
 from ecertmail.flow.process import Processor
@@ -61,6 +63,7 @@ class Node:
             replier=replier,
             leaver=Leaver(authority=CHINA, secret=SECRET, new_message_id=replier.new_message_id, log=self.log),
             reconciler=self.reconciler,
+            commander=Commander(next_run=next_run, log=self.log),
             log=self.log,
         )
         while claimed := self.spool.claim(self.clock(), 100):

@@ -1,0 +1,204 @@
+"""Carrying out what a partner's signed mail asks of its own subscriptions, in the commit that records the mail.
+
+A partner reaches nothing but subscriptions whose `partner` it is, whatever their IDs are.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+
+from ecertmail.core import audience, record
+from ecertmail.core.command import USAGE
+from ecertmail.errors import ConfigError, PermanentError
+from ecertmail.flow.publish import NextRun
+from ecertmail.model import Examination
+from ecertmail.parties import Partner
+from ecertmail.ports import EventLog, Transaction
+from ecertmail.subscription import Answer, Command, Subscription, SubscriptionState, Verb
+
+MOST = 100
+LONGEST_ID = 41
+
+_LOOKED_AT, _AT_ONCE = 5000, 500
+_LIVE = (SubscriptionState.ACTIVE, SubscriptionState.PAUSED, SubscriptionState.PENDING)
+_NO_OUTSIDER = "its domain is not the partner's"
+
+
+class _WrongError(ValueError):
+    """Why it cannot be done; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """One command of one partner, and what it is carried out with."""
+
+    tx: Transaction
+    spool_id: str
+    partner: Partner
+    command: Command
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commander:
+    """Carries out commands; `next_run` reads schedules."""
+
+    next_run: NextRun
+    log: EventLog
+
+    def carry_out(self, tx: Transaction, spool_id: str, examination: Examination, now: datetime) -> tuple[Answer, ...]:
+        """Do what the commands of a judged mail say, one after the other; each is answered."""
+        partner = examination.partner
+        assert partner is not None  # noqa: S101 - judge quarantines strangers
+        return tuple(
+            self._answer(_Order(tx=tx, spool_id=spool_id, partner=partner, command=command, now=now))
+            for command in examination.commands
+        )
+
+    def _answer(self, order: _Order) -> Answer:
+        does = {
+            Verb.SUBSCRIBE: self._subscribe,
+            Verb.UNSUBSCRIBE: self._unsubscribe,
+            Verb.STATUS: _status,
+            Verb.RESEND: self._resend,
+            Verb.HELP: _help,
+        }
+        line, wrong = order.command.line, order.command.wrong
+        if wrong:
+            return Answer(line=line, done=False, text=(wrong,))
+        try:
+            return Answer(line=line, done=True, text=tuple(does[order.command.verb](order)))
+        except _WrongError as error:
+            return Answer(line=line, done=False, text=(str(error),))
+
+    def _subscribe(self, order: _Order) -> Sequence[str]:
+        subscription = self._wanted(order)
+        table = order.tx.subscriptions
+        mine = _mine(order, *SubscriptionState)
+        live = [one.id for one in mine if one.state in _LIVE]
+        if subscription.id in live:
+            raise _WrongError(f"{subscription.id} exists; UNSUBSCRIBE it first.")
+        if len(live) >= MOST:
+            raise _WrongError(f"You have {MOST} subscriptions; more are not possible.")
+        if subscription.id in {one.id for one in mine}:
+            table.forget(subscription.id)
+        try:
+            table.add(subscription, order.tx.next_index() - 1, None)
+        except PermanentError:
+            raise _WrongError(f"{subscription.id} cannot be used; choose another ID.") from None
+        self._record(order, subscription.id, subscription.state)
+        return _described(subscription)
+
+    def _wanted(self, order: _Order) -> Subscription:
+        command, partner = order.command, order.partner
+        address = command.address or partner.receipt_address.lower()
+        at_home = address.rpartition("@")[2] in {one.lower().rpartition("@")[2] for one in partner.addresses}
+        subscription_id = _full_id(command.subscription, partner)
+        if len(subscription_id) > LONGEST_ID:
+            raise _WrongError(f"{subscription_id} has more than {LONGEST_ID} characters; choose a shorter ID.")
+        self._check_schedule(order)
+        return Subscription(
+            id=subscription_id, address=address, name=partner.name, partner=partner.id, filter=command.filter,
+            bundle=command.bundle, max_certificates=100, max_octets=5_000_000, schedule=command.schedule,
+            time_zone=command.time_zone, state=SubscriptionState.ACTIVE if at_home else SubscriptionState.PENDING,
+            reason="" if at_home else _NO_OUTSIDER, cursor=-1, ran_at=order.now, created_at=order.now,
+            trusted_at=order.now,
+        )  # fmt: skip
+
+    def _check_schedule(self, order: _Order) -> None:
+        command = order.command
+        try:
+            run = self.next_run(command.schedule, command.time_zone, order.now)
+        except ConfigError as error:
+            raise _WrongError(f"{error}.") from None
+        if run is None:
+            raise _WrongError(f'schedule="{command.schedule}" never comes.')
+
+    def _unsubscribe(self, order: _Order) -> Sequence[str]:
+        found = _found(order)
+        order.tx.subscriptions.change(found.id, SubscriptionState.REMOVED, "by signed mail", order.now)
+        self._record(order, found.id, SubscriptionState.REMOVED)
+        return (f"{found.id} has ended; nothing more is sent to {found.address} for it.",)
+
+    def _resend(self, order: _Order) -> Sequence[str]:
+        found, since = _found(order), order.command.since
+        assert since is not None  # noqa: S101 - it would be wrong without
+        table, end = order.tx.subscriptions, order.tx.next_index() - 1
+        cursor = min(found.cursor, table.entry_before(datetime.combine(since, time.min, UTC), end))
+        table.move(found.id, cursor, found.ran_at)
+        self._record(order, found.id, found.state, since=since.isoformat())
+        owed = _owed(order.tx, found, cursor, end)
+        when = "with the next run" if found.state is SubscriptionState.ACTIVE else f"when it is no longer {found.state}"
+        return (f"{found.id} is sent what was recorded since {since}, {when}: {owed} now.",)
+
+    def _record(self, order: _Order, subscription_id: str, state: SubscriptionState, **more: str) -> None:
+        facts = record.of_subscription(subscription_id, state, order.spool_id, order.now) | more
+        order.tx.append([("subscription", record.canonical(facts))])
+        self.log.info(
+            "subscriber.changed", id=order.spool_id, partner=order.partner.id, subscriber=subscription_id,
+            state=state.value, **more,
+        )  # fmt: skip
+
+
+def _status(order: _Order) -> Sequence[str]:
+    end = order.tx.next_index() - 1
+    return [_line(order.tx, one, end) for one in _mine(order, *_LIVE)] or ("You have no subscriptions.",)
+
+
+def _help(_order: _Order) -> Sequence[str]:
+    return ("One command a line, at the beginning of a signed mail:", *USAGE.values())
+
+
+def _line(tx: Transaction, one: Subscription, end: int) -> str:
+    recorded = tx.subscriptions.recorded_at(one.cursor)
+    upto = f"up to {recorded:%Y-%m-%d}" if recorded else "nothing yet"
+    facts = (one.state.upper(), one.address, _schedule(one), upto, f"{_owed(tx, one, one.cursor, end)} waiting")
+    return f"{one.id}: {', '.join(facts)}"
+
+
+def _described(one: Subscription) -> Sequence[str]:
+    chosen = {name: ", ".join(getattr(one.filter, name)) for name in one.filter.__slots__}
+    wanted = "; ".join(f"{name} {value}" for name, value in chosen.items() if value)
+    waits = " It is PENDING until the operator of this node approves the address." if one.reason else ""
+    return (
+        f"{one.id} is {one.state.upper()}: new certificates go to {one.address}, {_schedule(one)}.{waits}",
+        f"Certificates: {wanted or 'all'}.",
+    )
+
+
+def _schedule(one: Subscription) -> str:
+    cron = one.schedule if one.schedule == "immediately" else f"{one.schedule} ({one.time_zone})"
+    return f"{one.bundle} {cron}"
+
+
+def _mine(order: _Order, *states: SubscriptionState) -> list[Subscription]:
+    return [one for one in order.tx.subscriptions.all(*states) if one.partner == order.partner.id]
+
+
+def _found(order: _Order) -> Subscription:
+    mine = {one.id: one for one in _mine(order, *_LIVE)}
+    name = order.command.subscription
+    found = mine.get(_full_id(name, order.partner)) or mine.get(name)
+    if found is None:
+        raise _WrongError(f"You have no subscription {name}. Yours: {', '.join(mine) or 'none'}.")
+    return found
+
+
+def _full_id(name: str, partner: Partner) -> str:
+    """The ID with the partner's before it, whether it was written or not."""
+    prefix = re.sub("[^a-z0-9]", "-", partner.id.lower()) + "-"
+    return name if name.startswith(prefix) else prefix + name
+
+
+def _owed(tx: Transaction, one: Subscription, cursor: int, end: int) -> str:
+    """Say how many certificates a subscription is owed, of so many that can be looked at in one commit."""
+    owed = looked_at = 0
+    while looked_at < _LOOKED_AT:
+        fresh = tx.subscriptions.fresh(cursor, end, _AT_ONCE)
+        owed += sum(audience.wants(one.filter, certificate) for certificate in fresh)
+        looked_at += len(fresh)
+        if len(fresh) < _AT_ONCE:
+            return f"{owed} certificate{'' if owed == 1 else 's'}"
+        cursor = fresh[-1].entry
+    return f"{owed} certificates or more"
