@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from ecertmail import assemble, commands, examining, steps
+from ecertmail import assemble, commands, examining, metrics, steps
 from ecertmail import config as configuration
 from ecertmail.config import Config
 from ecertmail.core.door import Door, Limits
@@ -26,6 +26,7 @@ from ecertmail.edge.workers import Workers
 from ecertmail.errors import EcertmailError, TemporaryError
 from ecertmail.flow.intake import Intake
 from ecertmail.mailboxes import Readers
+from ecertmail.parties import KeyLife
 from ecertmail.ports import EventLog
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
@@ -59,6 +60,7 @@ class Node:
         self._decider = Decider(processor, workers, self._in_ledger_thread, self._staged.set, now, log)
         self._intake = Intake(self._spool, self._in_spool_thread, _new_spool_id, self._decider.arrived.set, log)
         self._readers = Readers(config, self._spool, self._intake, now, log)
+        self._keys: tuple[KeyLife, ...] = ()
         self._spool_thread = ThreadPoolExecutor(1, "spool")
         self._ledger_thread = ThreadPoolExecutor(1, "ledger")
 
@@ -71,7 +73,8 @@ class Node:
         waiting = self._spool.recover(now()) + self._outbox.recover(now())
         if waiting:
             self._log.info("start.recovered", messages_and_deliveries=waiting)
-        async with self._listening() as places, control_socket(self, self._config):
+        measuring = metrics.endpoint(self._config, self._running, now)
+        async with self._listening() as places, control_socket(self, self._config), measuring:
             loops = [
                 self._decider.run(),
                 self._deliver(),
@@ -172,8 +175,8 @@ class Node:
         while True:
             reporter = steps.reporter(self._config, self._ledger, self._seen, now, self._log)
             try:
-                keys = await asyncio.to_thread(examining.key_lives, self._config)
-                report = partial(reporter.report_if_due, keys, self._decider.openpgp, now())
+                self._keys = await asyncio.to_thread(examining.key_lives, self._config)
+                report = partial(reporter.report_if_due, self._keys, self._decider.openpgp, now())
                 if await self._in_ledger_thread(report):
                     self._staged.set()
             except EcertmailError as error:
@@ -203,6 +206,9 @@ class Node:
             if isinstance(end, Exception):
                 self._log.error("stop.failed", error=repr(end))
                 raise end
+
+    def _running(self) -> metrics.Running:
+        return metrics.Running(keys=self._keys, workers=self._decider.ready)
 
     def _given_up(self, spool_id: str) -> None:
         self._log.warning("mail.quarantined", id=spool_id, findings="no-verdict")

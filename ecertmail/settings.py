@@ -117,6 +117,12 @@ class LogSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class MetricsSection(Section):
+    """[metrics]: numbers for Prometheus, on loopback only; port 0 is off."""
+
+    port: Port = 0
+
+
 class Settings(Section):
     """The file ecertmail.toml."""
 
@@ -130,6 +136,7 @@ class Settings(Section):
     send: SendSection = SendSection()
     paths: PathsSection = PathsSection()
     log: LogSection = LogSection()
+    metrics: MetricsSection = MetricsSection()
     mailbox: Annotated[tuple[MailboxSection, ...], AfterValidator(different)] = ()
 
 

@@ -5,13 +5,13 @@ import asyncio
 import click
 
 from ecertmail import app, assemble, examining
+from ecertmail.cli import standing
 from ecertmail.cli.common import json_option, load, pairs, show_json
 from ecertmail.cli.mailbox import in_words, summaries
 from ecertmail.config import Config
 from ecertmail.core import notice
 from ecertmail.edge import control, log
-from ecertmail.store.reader import LedgerReader
-from ecertmail.store.spool import SpoolReader
+from ecertmail.store import overview
 
 
 @click.command(epilog="\b\nExample:\n  ecertmail -C /srv/ecertmail/ecertmail.toml serve")
@@ -40,41 +40,29 @@ def serve(context: click.Context, log_format: str | None) -> None:
 @json_option
 @click.pass_context
 def status(context: click.Context, as_json: bool) -> None:
-    """Show whether the daemon runs, what waits, and the ledger's size and root."""
+    """Show whether the daemon runs, what waits and since when, what comes next, and who has problems."""
     config = load(context)
     facts = _facts(config)
     if as_json:
         show_json(facts)
         return
-    pairs([(name, _words(value)) for name, value in facts.items()])
+    pairs([(name.removesuffix("_seconds").replace("_", " "), _words(name, value)) for name, value in facts.items()])
 
 
 def _facts(config: Config) -> dict[str, object]:
-    spool, ledger = SpoolReader(config.spool / "spool.db"), LedgerReader(config.spool / "ledger.db")
-    size = ledger.size()
+    now = app.now()
     facts: dict[str, object] = {
         "authority": config.authority.name,
         "daemon": "running" if control.ask(config.spool / "control.sock", {"do": "ping"}) else "not running",
         "partners": len(config.partners),
-        "keys": [warned.sentence for warned in notice.ending(examining.key_lives(config), app.now())],
-        "spool": spool.counts(),
-        "deliveries": ledger.counts("delivery"),
-        "certificates": ledger.counts("certificate"),
-        "ledger_size": size,
-        "ledger_root": ledger.root(size).hex(),
+        "keys": [warned.sentence for warned in notice.ending(examining.key_lives(config), now)],
+        **standing.facts(overview.read(config.spool, now), now),
     }
-    facts |= {f"mailbox {row.name}": in_words(row) for row in summaries(config)}
-    spool.close()
-    ledger.close()
-    return facts
+    return facts | {f"mailbox {row.name}": in_words(row) for row in summaries(config)}
 
 
-def _words(value: object) -> object:
-    if isinstance(value, list):
-        return " ".join(value) or "none ends within 60 days"
-    if isinstance(value, dict):
-        return ", ".join(f"{count} {name}" for name, count in sorted(value.items())) or "none"
-    return value
+def _words(name: str, value: object) -> object:
+    return "none ends within 60 days" if name == "keys" and not value else standing.words(name, value)
 
 
 COMMANDS = (serve, status)

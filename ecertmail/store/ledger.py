@@ -16,7 +16,7 @@ from sqlite_utils import Database, Migrations
 from ecertmail.core.merkle import leaf_hash
 from ecertmail.message import KeyOffer
 from ecertmail.model import Certificate, CertificateStatus, Earlier, Known, Outcome
-from ecertmail.store import database, subscriptions
+from ecertmail.store import database, overview, subscriptions
 from ecertmail.store.database import iso
 
 migrations = Migrations("ecertmail.ledger")
@@ -89,6 +89,9 @@ def m002_trust(db: Database) -> None:
 def m003_subscriptions(db: Database) -> None:
     """Who is pushed what, and up to which entry."""
     db.execute(subscriptions.SCHEMA)
+
+
+migrations()(overview.m007_overview)
 
 
 class SqliteLedger:
