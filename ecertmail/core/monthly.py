@@ -108,7 +108,7 @@ def _by_day(month: Month) -> Section:
     days = [f"{month.first + timedelta(days=n):%Y-%m-%d}" for n in range((month.end - month.first).days)]
     rows = [(day, str(counts[day])) for day in days if counts[day]]
     total = [("all", str(counts.total()))]
-    plot = [(day[-2:], counts[day]) for day in days]
+    plot = [(day[-2:].lstrip("0"), counts[day]) for day in days]
     return Section(
         title="Certificates by day", head=("DAY", "RECORDED"), rows=[*rows, *total], plot=plot, over_time=True
     )

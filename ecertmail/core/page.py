@@ -11,17 +11,21 @@ _STYLE = """
 @media (prefers-color-scheme: dark) {
   :root { --paper: #16181b; --ink: #e8e8e8; --soft: #aaa; --line: #444; --bar: #6aaede; }
 }
-@media print { :root { --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --bar: #2f6f9f; } }
 body { background: var(--paper); color: var(--ink); font: 15px/1.5 sans-serif; max-width: 46rem; margin: 2rem auto;
   padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; break-after: avoid; }
 p { color: var(--soft); margin: 0; }
-section { break-inside: avoid-page; } svg { display: block; width: 100%; height: auto; margin: .5rem 0; }
+svg { display: block; width: 100%; height: auto; margin: .5rem 0; break-inside: avoid; break-after: avoid; }
 svg .bar { fill: var(--bar); } svg .label { fill: var(--soft); } svg .axis { stroke: var(--line); }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; } tr { break-inside: avoid; }
 th, td { border-bottom: 1px solid var(--line); padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top;
   overflow-wrap: anywhere; }
 th { color: var(--soft); font-weight: normal; font-size: .8rem; overflow-wrap: normal; }
+@media print {
+  :root { --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --bar: #2f6f9f; }
+  body { font-size: 10pt; margin: 0; max-width: none; padding: 0; } td { padding: .05rem .8rem .05rem 0; }
+  svg { max-width: 16cm; } .bar { print-color-adjust: exact; }
+}
 """
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # a browser then loads nothing, whatever a text holds
