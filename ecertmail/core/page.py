@@ -18,6 +18,7 @@ p { color: var(--soft); margin: 0; }
 svg { display: block; width: 100%; height: auto; margin: .5rem 0; break-inside: avoid; break-after: avoid; }
 svg .bar { fill: var(--bar); } svg .label { fill: var(--soft); } svg .axis { stroke: var(--line); }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; } tr { break-inside: avoid; }
+tr:first-child { break-after: avoid; }
 th, td { border-bottom: 1px solid var(--line); padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top;
   overflow-wrap: anywhere; }
 th { color: var(--soft); font-weight: normal; font-size: .8rem; overflow-wrap: normal; }
