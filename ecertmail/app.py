@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from ecertmail import assemble, commands, examining, steps
+from ecertmail import assemble, commands, examining, metrics, steps
 from ecertmail import config as configuration
 from ecertmail.config import Config
 from ecertmail.core.door import Door, Limits
@@ -28,6 +28,7 @@ from ecertmail.errors import EcertmailError, TemporaryError
 from ecertmail.flow.intake import Intake
 from ecertmail.issuing import Issuing
 from ecertmail.mailboxes import Readers
+from ecertmail.parties import KeyLife
 from ecertmail.ports import EventLog
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
@@ -61,6 +62,7 @@ class Node:
         self._decider = Decider(processor, workers, self._in_ledger_thread, self._staged.set, now, log)
         self._intake = Intake(self._spool, self._in_spool_thread, _new_spool_id, self._decider.arrived.set, log)
         self._readers = Readers(config, self._spool, self._intake, now, log)
+        self._keys: tuple[KeyLife, ...] = ()
         self._spool_thread = ThreadPoolExecutor(1, "spool")
         self._ledger_thread = ThreadPoolExecutor(1, "ledger")
         self._issuing = Issuing(config, self._ledger, self._ledger_thread.submit, now, log)
@@ -74,7 +76,12 @@ class Node:
         waiting = self._spool.recover(now()) + self._outbox.recover(now())
         if waiting:
             self._log.info("start.recovered", messages_and_deliveries=waiting)
-        async with self._listening() as places, control_socket(self, self._config):
+        measuring = metrics.endpoint(self._config, self._running, now)
+        async with (
+            self._listening() as places,
+            control.serving(self._config.spool / "control.sock", self.command),
+            measuring,
+        ):
             loops = [
                 self._decider.run(),
                 self._issuing.run(),
@@ -188,8 +195,8 @@ class Node:
             try:
                 if await self._in_ledger_thread(partial(reconciler.look, now())):
                     self._staged.set()
-                keys = await asyncio.to_thread(examining.key_lives, self._config)
-                report = partial(reporter.report_if_due, keys, self._decider.openpgp, now())
+                self._keys = await asyncio.to_thread(examining.key_lives, self._config)
+                report = partial(reporter.report_if_due, self._keys, self._decider.openpgp, now())
                 if await self._in_ledger_thread(report):
                     self._staged.set()
             except EcertmailError as error:
@@ -221,6 +228,9 @@ class Node:
                 self._log.error("stop.failed", error=repr(end))
                 raise end
 
+    def _running(self) -> metrics.Running:
+        return metrics.Running(keys=self._keys, workers=self._decider.ready)
+
     def _given_up(self, spool_id: str) -> None:
         self._log.warning("mail.quarantined", id=spool_id, findings="no-verdict")
 
@@ -229,16 +239,6 @@ class Node:
 
     def _in_spool_thread(self, call: Callable[[], Any]) -> Awaitable[Any]:
         return self._loop.run_in_executor(self._spool_thread, call)
-
-
-@asynccontextmanager
-async def control_socket(node: Node, config: Config) -> AsyncIterator[None]:
-    """Answer the command line while the node runs."""
-    server = await control.listen(config.spool / "control.sock", node.command)
-    try:
-        yield
-    finally:
-        server.close()
 
 
 def _new_spool_id() -> str:

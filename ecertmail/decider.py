@@ -47,6 +47,11 @@ class Decider:
         """Whoever signs in this process."""
         return self._workers.openpgp
 
+    @property
+    def ready(self) -> int:
+        """How many worker processes there are."""
+        return self._workers.ready
+
     def take(self, workers: Workers) -> None:
         """Use other workers from the next claim on."""
         self._retired.append(self._workers)

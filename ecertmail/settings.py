@@ -172,6 +172,12 @@ class LogSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class MetricsSection(Section):
+    """[metrics]: numbers for Prometheus, on loopback only; port 0 is off."""
+
+    port: Port = 0
+
+
 class Settings(Section):
     """The file ecertmail.toml."""
 
@@ -188,6 +194,7 @@ class Settings(Section):
     dkim: DkimSection = DkimSection()
     paths: PathsSection = PathsSection()
     log: LogSection = LogSection()
+    metrics: MetricsSection = MetricsSection()
     mailbox: Annotated[tuple[MailboxSection, ...], AfterValidator(different)] = ()
 
 

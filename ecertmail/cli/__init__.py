@@ -7,7 +7,20 @@ Exit codes: 0 done, 2 wrong usage, 3 a check failed, 4 not found, 5 key trouble,
 import click
 
 from ecertmail import __version__
-from ecertmail.cli import delivery, install, issue, keys, ledger, mail, mailbox, partner, service, spool, subscriber
+from ecertmail.cli import (
+    delivery,
+    install,
+    issue,
+    keys,
+    ledger,
+    mail,
+    mailbox,
+    partner,
+    report,
+    service,
+    spool,
+    subscriber,
+)
 from ecertmail.cli.common import Group
 
 _EPILOG = """\b
@@ -49,6 +62,7 @@ for command in (
     delivery.delivery,
     mailbox.mailbox,
     subscriber.subscriber,
+    report.report,
 ):
     main.add_command(command)
 partner.partner.add_command(keys.keys)

@@ -69,10 +69,11 @@ def table(rows: Sequence[Sequence[object]], head: Sequence[str]) -> None:
 
 
 def pairs(values: Sequence[tuple[str, object]]) -> None:
-    """Print names and values, aligned."""
+    """Print names and values, aligned; a value of several lines stays in its column."""
     width = max(len(name) for name, _ in values)
     for name, value in values:
-        click.echo(f"{name.ljust(width)}  {value}")
+        for number, line in enumerate(str(value).splitlines() or [""]):
+            click.echo(f"{('' if number else name).ljust(width)}  {line}".rstrip())
 
 
 def _plain(value: object) -> object:

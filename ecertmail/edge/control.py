@@ -6,7 +6,8 @@ One JSON object a line in, one out, on a Unix socket inside the spool folder, wh
 import asyncio
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ecertmail.errors import EcertmailError, NotFoundError, PermanentError, StoreBusyError
@@ -31,6 +32,16 @@ async def listen(path: Path, handle: Handle) -> asyncio.AbstractServer:
 
     sock = _bind(path)
     return await asyncio.start_unix_server(connected, sock=sock, limit=_LONGEST)
+
+
+@asynccontextmanager
+async def serving(path: Path, handle: Handle) -> AsyncIterator[None]:
+    """Answer requests within this context."""
+    server = await listen(path, handle)
+    try:
+        yield
+    finally:
+        server.close()
 
 
 def ask(path: Path, request: dict[str, str], seconds: float = 30) -> dict[str, object] | None:

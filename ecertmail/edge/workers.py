@@ -71,6 +71,11 @@ class Workers:
         initial = (self._build, self._allowance.megabytes)
         return ProcessPool(self._allowance.workers, initializer=_start, initargs=initial, context=context)
 
+    @property
+    def ready(self) -> int:
+        """How many worker processes there are; none when they could not be started."""
+        return self._allowance.workers if self._pool.active else 0
+
     def wait_until_ready(self) -> None:
         """Wait until a worker has loaded what it needs; who claims messages before would hold them for nothing."""
         try:

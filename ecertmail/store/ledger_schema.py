@@ -2,7 +2,7 @@
 
 from sqlite_utils import Database, Migrations
 
-from ecertmail.store import answers, subscriptions
+from ecertmail.store import answers, overview, subscriptions
 
 DOMAIN = "lower(substr(recipient, instr(recipient, '@') + 1))"
 """The domain of a delivery, as it is indexed and asked for."""
@@ -89,3 +89,6 @@ def m004_reconcile(db: Database) -> None:
 def m005_fairness(db: Database) -> None:
     """An index of what waits, domain by domain; it is as small as the queue, whatever was sent before."""
     db.execute(f"CREATE INDEX delivery_waits ON delivery({DOMAIN}, next_at, id) WHERE state IN ('due','deferred')")
+
+
+migrations()(overview.m007_overview)
