@@ -45,7 +45,7 @@ class FindingCode(Enum):
     )
     NOT_FOR_US = "What was signed is addressed to another authority than this one."
     # The content
-    NO_BATCH = "The signed part contains no XML certificate and begins with no command; attach certificates as application/xml."
+    NO_BATCH = "The signed part contains no XML certificate (attach it as application/xml), and begins with no command."
     TOO_MANY_FINDINGS = "There are more findings than are listed here."
     XML_ENCODING = "The XML must be UTF-8."
     XML_DOCTYPE = "The XML contains a DOCTYPE or entity declaration, which is never read."
