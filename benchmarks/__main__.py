@@ -5,7 +5,15 @@ from dataclasses import asdict
 
 import click
 
-from benchmarks import batch_of_thousand, mailbox_catch_up, mailbox_memory, memory, smtp_accept, spool_to_receipt
+from benchmarks import (
+    batch_of_thousand,
+    fan_out,
+    mailbox_catch_up,
+    mailbox_memory,
+    memory,
+    smtp_accept,
+    spool_to_receipt,
+)
 from benchmarks.ratio import Ratio
 
 _ALL = {
@@ -13,6 +21,7 @@ _ALL = {
     "batch-of-thousand": batch_of_thousand.measure,
     "smtp-accept": smtp_accept.measure,
     "mailbox-catch-up": mailbox_catch_up.measure,
+    "fan-out": fan_out.measure,
     "memory": memory.measure,
     "mailbox-memory": mailbox_memory.measure,
 }

@@ -17,6 +17,7 @@ from ecertmail.findings import Finding
 from ecertmail.flow.command import Commander
 from ecertmail.flow.leave import Leaver
 from ecertmail.flow.process import Processor
+from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.reply import Replier
 from ecertmail.message import SignedMessage, Spooled
 from ecertmail.store.ledger import SqliteLedger
@@ -70,6 +71,7 @@ class Node:
                 new_message_id=lambda: f"<{next(serial)}@{folder.name}>",
             ),
             leaver=Leaver(authority=CHINA, secret=b"", new_message_id=str, log=events),
+            reconciler=Reconciler(ledger=self.ledger, log=events),
             commander=Commander(next_run=next_run, log=events),
             log=events,
         )

@@ -1,7 +1,8 @@
 """The only wiring: configuration, clock, stores, edges and flow are put together here, started and stopped.
 
 Threads: the event loop serves sockets; one store thread decides messages and writes the ledger; a second one commits
-what arrives, so that a sender never waits for somebody else's certificates; each mailbox is read by one of its own.
+what arrives, so that a sender never waits for somebody else's certificates; each mailbox is read by one of its own, and
+so is what our own authority issues.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from ecertmail.edge.smtp_out import SmarthostSender
 from ecertmail.edge.workers import Workers
 from ecertmail.errors import EcertmailError, TemporaryError
 from ecertmail.flow.intake import Intake
+from ecertmail.issuing import Issuing
 from ecertmail.mailboxes import Readers
 from ecertmail.ports import EventLog
 from ecertmail.store.ledger import SqliteLedger
@@ -61,6 +63,7 @@ class Node:
         self._readers = Readers(config, self._spool, self._intake, now, log)
         self._spool_thread = ThreadPoolExecutor(1, "spool")
         self._ledger_thread = ThreadPoolExecutor(1, "ledger")
+        self._issuing = Issuing(config, self._ledger, self._ledger_thread.submit, now, log)
 
     async def run(self, ready: Callable[[list[str]], None]) -> None:
         """Serve until SIGTERM or SIGINT; `ready` is told where."""
@@ -74,6 +77,7 @@ class Node:
         async with self._listening() as places, control_socket(self, self._config):
             loops = [
                 self._decider.run(),
+                self._issuing.run(),
                 self._deliver(),
                 self._readers.run(),
                 self._publish(),
@@ -116,7 +120,10 @@ class Node:
 
     def command(self, request: dict[str, str]) -> dict[str, object]:
         """Carry out a request of the control socket, in a thread of its own."""
-        answer = commands.carry_out(request, self._spool, self._ledger, now())
+        if request.get("do") == "issue":
+            return self._issuing.command(request)
+        answer = commands.carry_out(request, self._config, self._spool, self._ledger, self._log, now())
+        self._loop.call_soon_threadsafe(self._staged.set)
         self._loop.call_soon_threadsafe(self._decider.arrived.set)
         return answer
 
@@ -126,7 +133,7 @@ class Node:
         self._loop = asyncio.get_running_loop()
         limits = Limits(**settings.limits.model_dump())
         door = Door(limits)
-        handler = smtp_in.Handler(self._config.mailboxes, limits, door, self._intake.accept, now, self._log)
+        handler = smtp_in.Handler(assemble.ours(self._config), limits, door, self._intake.accept, now, self._log)
         servers = []
         for sock, implicit in assemble.sockets(self._config):
             tls = smtp_in.Tls(context=self._tls.context, implicit=implicit, required=settings.listen.require_starttls)
@@ -138,14 +145,14 @@ class Node:
                 server.close()
 
     async def _deliver(self) -> None:
-        sender = SmarthostSender(assemble.smarthost(self._config))
-        deliverer = steps.deliverer(self._config, self._outbox, sender, self._in_ledger_thread, now, self._log)
+        sender = SmarthostSender(assemble.outgoing(self._config))
+        deliverer = steps.deliverer(
+            self._config, self._outbox, sender, self._in_ledger_thread, self._staged, now, self._log
+        )
         try:
             while True:
-                self._staged.clear()
                 try:
-                    while await deliverer.deliver_due():
-                        pass
+                    await deliverer.deliver_due()
                     due = await self._in_ledger_thread(self._outbox.next_due)
                     pause = max((due - now()).total_seconds(), 0) if due else 3600
                 except TemporaryError as error:
@@ -154,6 +161,7 @@ class Node:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._staged.wait(), min(pause, 3600))
         finally:
+            await deliverer.stop()
             await sender.close()
 
     async def _publish(self) -> None:
@@ -161,17 +169,25 @@ class Node:
         while True:
             publisher = steps.publisher(self._config, self._ledger, now, self._log)
             try:
-                if await self._in_ledger_thread(partial(publisher.publish_due, self._decider.openpgp, now())):
-                    self._staged.set()
+                for subscription in await self._in_ledger_thread(partial(publisher.due, now())):
+                    step = partial(publisher.publish, subscription, self._decider.openpgp, now())
+                    if await self._in_ledger_thread(step):
+                        self._staged.set()
             except EcertmailError as error:
                 self._log.error("push.waiting", error=str(error), seconds=PUBLISH_SECONDS)
             await asyncio.sleep(PUBLISH_SECONDS)
 
     async def _report(self) -> None:
-        """Look now and then whether the operator is to be told something; the report itself is once a day."""
+        """Look now and then for answers that do not come, and whether the operator is to be told something.
+
+        The report itself is once a day.
+        """
         while True:
+            reconciler = steps.reconciler(self._config, self._ledger, self._log)
             reporter = steps.reporter(self._config, self._ledger, self._seen, now, self._log)
             try:
+                if await self._in_ledger_thread(partial(reconciler.look, now())):
+                    self._staged.set()
                 keys = await asyncio.to_thread(examining.key_lives, self._config)
                 report = partial(reporter.report_if_due, keys, self._decider.openpgp, now())
                 if await self._in_ledger_thread(report):
@@ -193,6 +209,7 @@ class Node:
         for task in tasks:
             task.cancel()
         ends = await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self._issuing.close)
         for pool in (self._ledger_thread, self._spool_thread):
             await asyncio.to_thread(pool.shutdown)
         await self._decider.close()

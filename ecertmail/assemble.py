@@ -7,15 +7,20 @@ import ssl
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from socket import create_server, socket
 
 from ecertmail.config import Config
+from ecertmail.core import verp
+from ecertmail.delivery import Delivery
 from ecertmail.edge import smtp_in, systemd
+from ecertmail.edge.dkim import DkimSigner
 from ecertmail.edge.smtp_out import Smarthost
 from ecertmail.errors import ConfigError, MailboxLoginError, StoreError
 
 TOKEN_SECONDS = 30.0
+_BOUNCES = b"ecertmail: envelope senders of deliveries"
 
 
 def secret(config: Config, file: str, what: str) -> str:
@@ -31,7 +36,7 @@ def secret(config: Config, file: str, what: str) -> str:
 
 
 def token_secret(config: Config) -> bytes:
-    """Make the secret of tokens in addresses and subjects from the key's passphrase, which only this node knows."""
+    """Make the secret of the tokens in subjects from the key's passphrase, which only this node knows."""
     passphrase = secret(config, config.settings.keys.passphrase_file, "the key's passphrase")
     return hmac.digest(passphrase.encode(), b"ecertmail tokens", "sha256")
 
@@ -160,3 +165,41 @@ def smarthost(config: Config) -> Smarthost:
         token=token(config, send.oauth2_token_file, send.oauth2_token_command, "the smarthost's token"),
         timeout=send.timeout,
     )
+
+
+def outgoing(config: Config) -> Smarthost:
+    """Describe how mail of ours goes there."""
+    trace = partial(verp.reverse_path, config.authority.address, bounce_secret(config))
+    return replace(smarthost(config), reverse_path=trace, signature=dkim(config))
+
+
+def bounce_secret(config: Config) -> bytes:
+    """Return the secret behind envelope senders: it follows from the key's passphrase, so there is nothing to keep.
+
+    Raises:
+        ConfigError: no envelope sender can be made of the node's address.
+    """
+    passphrase = secret(config, config.settings.keys.passphrase_file, "the key's passphrase")
+    derived = hmac.digest(passphrase.encode(), _BOUNCES, "sha256")
+    try:
+        verp.verp(config.authority.address, verp.MAX_NUMBER, derived)
+    except ValueError as error:
+        raise ConfigError(f"{config.file}: [authority] address is too long for bounces ({error})") from error
+    return derived
+
+
+def ours(config: Config) -> Callable[[str], bool]:
+    """Return what tells the addresses that the listener takes mail for."""
+    return partial(verp.ours, config.mailboxes, bounce_secret(config))
+
+
+def dkim(config: Config) -> Callable[[Delivery], bytes] | None:
+    """Return what makes DKIM signatures; None if none are asked for."""
+    section = config.settings.dkim
+    if not section.domain:
+        return None
+    key = own_secret(config, section.key_file, "the DKIM key")
+    try:
+        return DkimSigner(section.domain, section.selector, key.encode()).header
+    except ValueError as error:
+        raise ConfigError(f"{config.path(section.key_file)}: the DKIM key is {error}") from error

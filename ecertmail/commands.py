@@ -3,18 +3,30 @@
 import json
 from datetime import datetime
 
+from ecertmail import steps
+from ecertmail.config import Config
+from ecertmail.ports import EventLog
 from ecertmail.store import subscriptions
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.spool import SqliteSpool
 from ecertmail.subscription import SubscriptionState
 
 
-def carry_out(request: dict[str, str], spool: SqliteSpool, ledger: SqliteLedger, moment: datetime) -> dict[str, object]:
+def carry_out(
+    request: dict[str, str],
+    config: Config,
+    spool: SqliteSpool,
+    ledger: SqliteLedger,
+    log: EventLog,
+    moment: datetime,
+) -> dict[str, object]:
     """Carry out one request.
 
     Raises:
         EcertmailError: it cannot be done; nothing was changed.
     """
+    if request.get("do", "").startswith("delivery."):
+        steps.reconciler(config, ledger, log).command(request, moment)
     match request.get("do"):
         case "release":
             spool.release(request["id"], moment)
@@ -27,5 +39,7 @@ def carry_out(request: dict[str, str], spool: SqliteSpool, ledger: SqliteLedger,
                 tx.subscriptions.add(subscription, tx.next_index() - 1, since)
         case "subscription-state":
             with ledger.transaction() as tx:
-                tx.subscriptions.change(request["id"], SubscriptionState(request["state"]), request.get("reason", ""))
+                state = SubscriptionState(request["state"])
+                tx.subscriptions.change(request["id"], state, request.get("reason", ""), moment)
+                tx.clear_alarm(f"subscriber:{request['id']}", moment)
     return {"done": request.get("do")}

@@ -12,9 +12,10 @@ from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ecertmail.core.profiles import PROFILES
 from ecertmail.errors import ConfigError
 from ecertmail.fields import Section
-from ecertmail.parties import Assurance, Authority, Encryption, Partner, PinnedKey, Policy
+from ecertmail.parties import OWN, Assurance, Authority, Encryption, Partner, PinnedKey, Policy
 from ecertmail.settings import PartnerFile, Settings
 
 _T = TypeVar("_T", bound=BaseModel)
@@ -53,6 +54,33 @@ class Config(Section):
         """The addresses that the listener takes mail for."""
         return frozenset({self.settings.authority.address, *self.settings.authority.mailboxes})
 
+    @property
+    def issuing(self) -> tuple[Partner, ...]:
+        """The local issuing system, where one may issue by mail.
+
+        It is examined like a partner, and must protect its header: its certificates name the country that imports,
+        never us, so a protected To is the only thing that says that they were signed for this node.
+        """
+        section = self.settings.issuing
+        if not section.fingerprint:
+            return ()
+        system = Partner(
+            id=OWN,
+            name=self.authority.name,
+            country=self.authority.country,
+            addresses=section.addresses,
+            keys=(PinnedKey(fingerprint=section.fingerprint),),
+            issues_for=(self.authority.country,),
+            profiles=tuple(profile.name for profile in PROFILES),
+            assurance=Assurance.SIGNED_PROTECTED,
+        )
+        return (system,)
+
+    @property
+    def signers(self) -> tuple[Partner, ...]:
+        """All whose signed mail is read: partners and the issuing system."""
+        return (*self.partners, *self.issuing)
+
     def path(self, value: str) -> Path:
         """Resolve a configured path against the folder of the file."""
         return self.file.parent / value
@@ -80,13 +108,17 @@ def load(file: Path) -> Config:
     loaded = [load_partner(path) for path in sorted(folder.glob("*.toml"))]
     partners = tuple(partner for partner, _ in loaded)
     key_files = {fingerprint: path for _, files in loaded for fingerprint, path in files.items()}
+    if settings.issuing.fingerprint:
+        key_files.setdefault(settings.issuing.fingerprint, file.parent / settings.issuing.key_file)
     config = Config(file=file, settings=settings, partners=partners, key_files=key_files)
-    _no_shared(partners, config.mailboxes)
+    _no_shared(config.signers, config.mailboxes | {settings.keys.fingerprint})
     return config
 
 
 def load_partner(file: Path) -> tuple[Partner, dict[str, Path]]:
     """Read one partner file; return the partner, and where each of its keys is, by fingerprint."""
+    if file.stem == OWN:
+        raise ConfigError(f"{file}: {OWN!r} is how this node calls itself; give the file another name")
     read = _read(file, PartnerFile)
     partner = Partner(
         id=file.stem,
@@ -100,6 +132,11 @@ def load_partner(file: Path) -> tuple[Partner, dict[str, Path]]:
         encrypt=Encryption(read.encrypt),
     )
     return partner, {key.fingerprint: file.parent / key.file for key in read.keys}
+
+
+def whereabouts(partner: Partner) -> str:
+    """Say where a partner, or the issuing system, is configured."""
+    return "ecertmail.toml: [issuing]" if partner.id == OWN else f"partners/{partner.id}.toml"
 
 
 def packaged(name: str) -> Path:
@@ -166,4 +203,4 @@ def _no_shared(partners: tuple[Partner, ...], own: frozenset[str]) -> None:
         for claim in (*partner.fingerprints, *partner.addresses):
             if (other := owner.setdefault(claim, partner.id)) != partner.id:
                 whose = f"partner {other}" if other else "this node"
-                raise ConfigError(f"partners/{partner.id}.toml: {claim} belongs to {whose} already")
+                raise ConfigError(f"{whereabouts(partner)}: {claim} belongs to {whose} already")

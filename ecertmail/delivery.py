@@ -1,5 +1,6 @@
 """An outgoing mail to one address, and what became of each try to send it (state table in `core/states.py`)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +15,12 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
     EXPIRED = "expired"
+    ACKNOWLEDGED = "acknowledged"
+    BOUNCED = "bounced"
+    SILENT = "silent"
+    REMINDED = "reminded"
+    ALARMED = "alarmed"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +36,11 @@ class Delivery:
     state: DeliveryState
     attempts: int
     created_at: datetime
+
+    @property
+    def domain(self) -> str:
+        """Where it goes."""
+        return self.recipient.rpartition("@")[2].lower()
 
 
 class Attempted(StrEnum):
@@ -46,3 +58,45 @@ class Attempt:
 
     outcome: Attempted
     reply: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A delivery as an answer to it is compared with: `mic` is that of our signed part, empty when it is not known."""
+
+    id: int
+    kind: str
+    recipient: str
+    message_id: str
+    mic: str
+    expects: bool
+    state: DeliveryState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Something that a person has to look at, open until it is cleared; `what` names it, such as `delivery:17`."""
+
+    what: str
+    text: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What an attempt makes of a delivery, and when that is due again."""
+
+    delivery: Delivery
+    attempt: Attempt
+    state: DeliveryState
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How much more may be taken in hand: so many deliveries, so many of each domain, none of `full` ones."""
+
+    deliveries: int
+    octets: int
+    of_each: int
+    full: Collection[str] = ()

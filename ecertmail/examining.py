@@ -8,7 +8,7 @@ from pathlib import Path
 import pysequoia
 
 from ecertmail.assemble import secret
-from ecertmail.config import Config
+from ecertmail.config import Config, whereabouts
 from ecertmail.edge import openpgp as pgp
 from ecertmail.edge.keyring import GnupgKeyring
 from ecertmail.edge.workers import Allowance, Examine, Workers
@@ -39,8 +39,8 @@ def materials(config: Config) -> Materials:
     """
     section = config.settings.keys
     return Materials(
-        partners=config.partners,
-        keys={key.fingerprint: _key_file(config, partner, key.fingerprint) for partner in config.partners
+        partners=config.signers,
+        keys={key.fingerprint: _key_file(config, partner, key.fingerprint) for partner in config.signers
               for key in partner.keys},
         schemas=config.schemas,
         home=config.path(section.home),
@@ -57,7 +57,7 @@ def _key_file(config: Config, partner: Partner, fingerprint: str) -> bytes:
     except (OSError, KeyringError) as error:
         raise ConfigError(f"{path}: the key of partner {partner.id} cannot be read ({error})") from error
     if key.fingerprint != fingerprint:
-        raise ConfigError(f"{path}: holds key {key.fingerprint}, but partners/{partner.id}.toml names {fingerprint}")
+        raise ConfigError(f"{path}: holds key {key.fingerprint}, but {whereabouts(partner)} names {fingerprint}")
     return key.octets
 
 
@@ -97,7 +97,7 @@ def key_lives(config: Config) -> tuple[KeyLife, ...]:
     home, section = config.path(config.settings.keys.home), config.settings.keys
     own = pgp.read_public_key(GnupgKeyring(home).public_key(section.fingerprint).encode())
     lives = [KeyLife(owner="this node", fingerprint=own.fingerprint, ends_at=own.expires_at)]
-    for partner in config.partners:
+    for partner in config.signers:
         for pinned in partner.keys:
             key = pgp.read_public_key(_key_file(config, partner, pinned.fingerprint))
             ends = [moment for moment in (key.expires_at, pinned.ends_at) if moment is not None]
@@ -120,7 +120,7 @@ def _engine(made_of: Materials, signer: pysequoia.PySigner | None = None) -> pgp
 
 
 def _require_encryption(config: Config, engine: pgp.OpenPgpEngine) -> None:
-    for partner in config.partners:
+    for partner in config.signers:
         if partner.encrypt is Encryption.REQUIRED and engine.encrypt(b"", partner.fingerprints) is None:
             raise ConfigError(
                 f'partners/{partner.id}.toml: encrypt = "required", but no key of it has a valid encryption subkey; '

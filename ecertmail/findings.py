@@ -57,7 +57,7 @@ class FindingCode(Enum):
     NUMBER_MISSING = "The certificate has no number."
     NUMBER_TWICE = "The same certificate number stands twice in this message."
     STATUS_UNKNOWN = "The status code is not one that a certificate can be sent with."
-    COUNTRY_NOT_ALLOWED = "The exporting country is not one that this partner may issue for."
+    COUNTRY_NOT_ALLOWED = "The exporting country is not one that this issuer may issue for."
     COUNTRY_MISSING = "The certificate names no exporting country."
     # Against what the ledger knows
     CONFLICT = "A certificate with this number and status but other content is recorded already; it stays as it is."

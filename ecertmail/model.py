@@ -6,6 +6,7 @@ from enum import StrEnum
 from ecertmail.findings import Finding
 from ecertmail.message import Envelope, KeyOffer, SignatureCheck, SignedMessage, Wish
 from ecertmail.parties import Assurance, Partner
+from ecertmail.reports import Report
 from ecertmail.subscription import Answer, Command
 
 
@@ -40,6 +41,7 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"
     REPEATED = "repeated"
     RECEIPT = "receipt"
+    REPORT = "report"
     KEY_OFFERED = "key-offered"
     UNSUBSCRIBED = "unsubscribed"
     COMMANDED = "commanded"
@@ -80,7 +82,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """Everything that octets, keys and schemas say about one message; computed without the ledger."""
+    """Everything that octets, keys and schemas say about one message; computed without the ledger.
+
+    `reports` is what it says about mails of ours: of a partner's receipt its one statement, else nobody's word,
+    which says that it came to `reported_to`.
+    """
 
     envelope: Envelope
     octets_sha256: str
@@ -94,6 +100,8 @@ class Examination:
     commands: tuple[Command, ...] = ()
     findings: tuple[Finding, ...] = ()
     mic: str = ""
+    reports: tuple[Report, ...] = ()
+    reported_to: frozenset[str] = frozenset()
 
     @property
     def assurance(self) -> Assurance:
@@ -150,6 +158,16 @@ class Verdict:
     results: tuple[Result, ...] = ()
     findings: tuple[Finding, ...] = ()
     answers: tuple[Answer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """What became of a file with certificates of our own; `entry` is None where nothing new was recorded of it."""
+
+    file: str
+    sha256: str
+    verdict: Verdict
+    entry: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

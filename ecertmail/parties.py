@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
+OWN = "self"
+"""The issuer in the ledger of what this node's own authority issues; no partner may be called so."""
+
 
 class Assurance(StrEnum):
     """How sure we are whose word something is, strongest first (MAIL.md section 2)."""

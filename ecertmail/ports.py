@@ -1,18 +1,19 @@
 """The few doors through which `flow` reaches the world; app hands in real ones, tests hand in fakes that can lie."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
 from threading import Event
 from typing import Protocol
 
+from ecertmail.answers import Answers
 from ecertmail.core.mailbox import Deed, Found, Health, LeftOut
 from ecertmail.core.notice import SetAside
-from ecertmail.delivery import Attempt, Delivery, DeliveryState
+from ecertmail.delivery import Attempt, Delivery, Room, Settled
 from ecertmail.message import Decrypted, Envelope, KeyOffer, Origin, Place, SignatureCheck, Spooled, SpoolEnd
 from ecertmail.model import Certificate, Earlier, Examination, Known
-from ecertmail.subscription import Fresh, Subscription, SubscriptionState
+from ecertmail.subscription import Subscriptions
 
 
 class Spool(Protocol):
@@ -45,39 +46,7 @@ class Quarantine(Protocol):
         """Return what was quarantined since then, oldest first."""
 
 
-class Subscriptions(Protocol):
-    """The subscriptions within one commit of the ledger."""
-
-    def all(self, *states: SubscriptionState) -> list[Subscription]:
-        """Return the subscriptions in these states, the oldest first."""
-
-    def fresh(self, after: int, upto: int, limit: int) -> list[Fresh]:
-        """Return certificate versions recorded after one entry and up to another, oldest first."""
-
-    def change(self, subscription_id: str, state: SubscriptionState, reason: str) -> None:
-        """Set the state, with its reason."""
-
-    def add(self, subscription: Subscription, end: int, since: datetime | None) -> None:
-        """Store a new subscription that is owed what comes after the entry `end`, or from a moment on.
-
-        Raises:
-            PermanentError: the ID is taken.
-        """
-
-    def forget(self, subscription_id: str) -> None:
-        """Delete a removed subscription, so that its ID is free."""
-
-    def entry_before(self, moment: datetime, end: int) -> int:
-        """Return the last entry recorded before a moment, -1 if there is none."""
-
-    def recorded_at(self, entry: int) -> datetime | None:
-        """Return when an entry was recorded; None if there is no such entry."""
-
-    def move(self, subscription_id: str, cursor: int, ran_at: datetime) -> None:
-        """Remember up to which entry a subscription was looked at, and when it last ran."""
-
-
-class Transaction(Protocol):
+class Transaction(Answers, Protocol):
     """One commit of the ledger: entries, state, receipt and deliveries together, or none of them."""
 
     def decided(self, spool_id: str) -> bool:
@@ -110,11 +79,16 @@ class Transaction(Protocol):
     def put_message(self, spool_id: str, entry: int, facts: Mapping[str, str | int | None]) -> None:
         """Store that a spooled message was decided."""
 
-    def put_mail(self, message_id: str, octets: bytes) -> int:
-        """Store an outgoing mail and return its id; nobody is sent it yet."""
+    def put_mail(self, message_id: str, octets: bytes, mic: str = "") -> int:
+        """Store an outgoing mail, with the MIC of its signed part, and return its id; nobody is sent it yet."""
 
-    def stage(self, mail: int, kind: str, recipient: str, reverse_path: str, now: datetime) -> None:
-        """Add a delivery of a stored mail, unless one of it waits already: same octets, same Message-ID."""
+    def stage(
+        self, mail: int, kind: str, recipient: str, reverse_path: str, now: datetime, *, expects: bool = False
+    ) -> None:
+        """Add a delivery of a stored mail, unless one of it waits already: same octets, same Message-ID.
+
+        With `expects` it is sent again when nobody answers it, and then is an alarm.
+        """
 
     def replies_since(self, recipient: str, since: datetime) -> int:
         """Count the deliveries that were staged for this address since then."""
@@ -140,13 +114,14 @@ class Ledger(Protocol):
 class Outbox(Protocol):
     """Deliveries that are to be made."""
 
-    def take_due(self, now: datetime, limit: int) -> list[Delivery]:
-        """Move due deliveries to `sending` and return them."""
+    def recover(self, now: datetime, in_hand: Collection[int] = ()) -> int:
+        """Make due again what is `sending` and in nobody's hand; return how many."""
 
-    def settle(
-        self, delivery: Delivery, attempt: Attempt, state: DeliveryState, next_at: datetime | None, now: datetime
-    ) -> None:
-        """Record an attempt and what it made of the delivery."""
+    def take_due(self, now: datetime, room: Room) -> list[Delivery]:
+        """Move due deliveries to `sending` and return them, domain by domain in turn."""
+
+    def settle(self, settled: Sequence[Settled], now: datetime) -> None:
+        """Record attempts and what they made of deliveries; what is written down already stays as it is."""
 
 
 class OpenPgp(Protocol):

@@ -1,12 +1,23 @@
 """The shape of the configuration files: every key with its type, its default and what is right for it."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ecertmail.core.profiles import PROFILES
-from ecertmail.fields import Address, Count, Country, Fingerprint, OptionalAddress, Port, Positive, ProfileName, Section
+from ecertmail.fields import (
+    Address,
+    Count,
+    Country,
+    Fingerprint,
+    OptionalAddress,
+    OptionalFingerprint,
+    Port,
+    Positive,
+    ProfileName,
+    Section,
+)
 from ecertmail.mailbox_section import MailboxSection, different
 
 
@@ -69,6 +80,20 @@ class OperatorSection(Section):
     report_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "07:00"
 
 
+class IssuingSection(Section):
+    """[issuing]: the local system whose signed mails issue certificates; empty means that none does."""
+
+    fingerprint: OptionalFingerprint = ""
+    key_file: str = ""
+    addresses: tuple[Address, ...] = ()
+
+    @model_validator(mode="after")
+    def _all_or_nothing(self) -> "IssuingSection":
+        if len({bool(self.fingerprint), bool(self.key_file), bool(self.addresses)}) > 1:
+            raise ValueError("fingerprint, key_file and addresses go together: set all three or none")
+        return self
+
+
 class SendSection(Section):
     """[send]: the smarthost for outgoing mail."""
 
@@ -82,8 +107,38 @@ class SendSection(Section):
     oauth2_token_file: str = ""
     oauth2_token_command: tuple[str, ...] = ()
     timeout: Positive = 60.0
+    connections: Annotated[int, Field(ge=1, le=100)] = 4
+    per_domain: Annotated[int, Field(ge=1, le=100)] = 2
     retry_minutes: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 5, 15, 60, 120, 240)
     give_up_days: Positive = 5.0
+
+
+class PushSection(Section):
+    """[push]: how long an answer to what we sent is waited for, and when an address that bounces is given up."""
+
+    remind_after_hours: Positive = 24.0
+    alarm_after_hours: Positive = 48.0
+    bounces_to_pause: Count = 3
+
+    @model_validator(mode="after")
+    def _reminder_first(self) -> "PushSection":
+        if self.alarm_after_hours <= self.remind_after_hours:
+            raise ValueError("alarm_after_hours must be more than remind_after_hours")
+        return self
+
+
+class DkimSection(Section):
+    """[dkim]: a signature of the domain on all outgoing mail; without a domain there is none."""
+
+    domain: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)*[a-z0-9-]*$")] = ""
+    selector: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)*[a-z0-9-]*$")] = ""
+    key_file: str = "keys/dkim.pem"
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if bool(self.domain) != bool(self.selector):
+            raise ValueError("domain and selector are set together")
+        return self
 
 
 class KeysSection(Section):
@@ -127,7 +182,10 @@ class Settings(Section):
     policy: PolicySection = PolicySection()
     workers: WorkersSection = WorkersSection()
     operator: OperatorSection = OperatorSection()
+    issuing: IssuingSection = IssuingSection()
     send: SendSection = SendSection()
+    push: PushSection = PushSection()
+    dkim: DkimSection = DkimSection()
     paths: PathsSection = PathsSection()
     log: LogSection = LogSection()
     mailbox: Annotated[tuple[MailboxSection, ...], AfterValidator(different)] = ()

@@ -1,21 +1,26 @@
 """From configuration to the steps of the flow: processing, delivering and reporting, each with what it needs."""
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from functools import partial
 
-from ecertmail.assemble import token_secret
+from ecertmail.assemble import bounce_secret, token_secret
 from ecertmail.config import Config
 from ecertmail.edge.schedule import next_run
 from ecertmail.flow.command import Commander
 from ecertmail.flow.deliver import Deliverer, Run
+from ecertmail.flow.hand import Hand
+from ecertmail.flow.issue import Issuer
 from ecertmail.flow.leave import Leaver
 from ecertmail.flow.process import Processor
 from ecertmail.flow.publish import Publisher
+from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.reply import Replier
 from ecertmail.flow.report import Reporter
 from ecertmail.ports import EventLog, Ledger, Outbox, Quarantine, Sender, Spool
+from ecertmail.store import schemas
 
 Clock = Callable[[], datetime]
 
@@ -28,11 +33,39 @@ def processor(config: Config, spool: Spool, ledger: Ledger, clock: Clock, log: E
     leaver = Leaver(
         authority=config.authority, secret=token_secret(config), new_message_id=_message_ids(config, clock), log=log
     )
-    commander = Commander(next_run=next_run, log=log)
-    return Processor(spool=spool, ledger=ledger, replier=replier, leaver=leaver, commander=commander, log=log)
+    matching = reconciler(config, ledger, log)
+    return Processor(
+        spool=spool,
+        ledger=ledger,
+        replier=replier,
+        leaver=leaver,
+        reconciler=matching,
+        commander=Commander(next_run=next_run, log=log),
+        log=log,
+    )
 
 
-def deliverer(config: Config, outbox: Outbox, sender: Sender, run: Run, clock: Clock, log: EventLog) -> Deliverer:
+def issuer(config: Config, ledger: Ledger, log: EventLog) -> Issuer:
+    """What records certificates of our own."""
+    return Issuer(ledger=ledger, schemas=schemas.load(config.schemas), country=config.authority.country, log=log)
+
+
+def reconciler(config: Config, ledger: Ledger, log: EventLog) -> Reconciler:
+    """What matches answers to deliveries."""
+    section = config.settings.push
+    return Reconciler(
+        ledger=ledger,
+        log=log,
+        remind_after=timedelta(hours=section.remind_after_hours),
+        alarm_after=timedelta(hours=section.alarm_after_hours),
+        bounces_to=config.authority.address,
+        secret=bounce_secret(config),
+    )
+
+
+def deliverer(
+    config: Config, outbox: Outbox, sender: Sender, run: Run, news: asyncio.Event, clock: Clock, log: EventLog
+) -> Deliverer:
     """What makes deliveries that are due."""
     settings = config.settings.send
     return Deliverer(
@@ -42,6 +75,8 @@ def deliverer(config: Config, outbox: Outbox, sender: Sender, run: Run, clock: C
         clock=clock,
         backoff=tuple(timedelta(minutes=minutes) for minutes in settings.retry_minutes),
         give_up=timedelta(days=settings.give_up_days),
+        hand=Hand(settings.connections, settings.per_domain),
+        news=news,
         log=log,
     )
 
@@ -68,6 +103,7 @@ def publisher(config: Config, ledger: Ledger, clock: Clock, log: EventLog) -> Pu
         ledger=ledger,
         next_run=next_run,
         secret=token_secret(config),
+        bounces_to_pause=config.settings.push.bounces_to_pause,
         new_message_id=_message_ids(config, clock),
         log=log,
     )

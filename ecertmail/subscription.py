@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Protocol
 
 
 class SubscriptionState(StrEnum):
@@ -44,7 +45,8 @@ class Subscription:
     """A mailbox that receives newly recorded certificates.
 
     `schedule` is `immediately` or a cron line, read in `time_zone`; `cursor` is the last ledger entry that was looked
-    at for it, and `ran_at` when. `partner` is the ID of the partner that it belongs to, or empty.
+    at for it, and `ran_at` when. Bounces before `trusted_at` do not count. `partner` is the ID of the partner that it
+    belongs to, or empty.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Subscription:
     cursor: int
     ran_at: datetime
     created_at: datetime
+    trusted_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,3 +121,35 @@ class Answer:
     line: str
     done: bool
     text: tuple[str, ...]
+
+
+class Subscriptions(Protocol):
+    """The subscriptions within one commit of the ledger."""
+
+    def all(self, *states: SubscriptionState) -> list[Subscription]:
+        """Return the subscriptions in these states, the oldest first."""
+
+    def fresh(self, after: int, upto: int, limit: int) -> list[Fresh]:
+        """Return certificate versions recorded after one entry and up to another, oldest first."""
+
+    def change(self, subscription_id: str, state: SubscriptionState, reason: str, now: datetime) -> None:
+        """Set the state, with its reason; bounces before an activation count no more."""
+
+    def move(self, subscription_id: str, cursor: int, ran_at: datetime) -> None:
+        """Remember up to which entry a subscription was looked at, and when it last ran."""
+
+    def add(self, subscription: Subscription, end: int, since: datetime | None) -> None:
+        """Store a new subscription that is owed what comes after the entry `end`, or from a moment on.
+
+        Raises:
+            PermanentError: the ID is taken.
+        """
+
+    def forget(self, subscription_id: str) -> None:
+        """Delete a removed subscription, so that its ID is free."""
+
+    def entry_before(self, moment: datetime, end: int) -> int:
+        """Return the last entry recorded before a moment, -1 if there is none."""
+
+    def recorded_at(self, entry: int) -> datetime | None:
+        """Return when an entry was recorded; None if there is no such entry."""

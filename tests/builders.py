@@ -3,7 +3,7 @@
 import base64
 import subprocess
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -15,12 +15,13 @@ import pysequoia
 from ecertmail.config import packaged
 from ecertmail.core import outgoing
 from ecertmail.core.batch import Schema
+from ecertmail.delivery import Attempt, Delivery, DeliveryState, Room, Settled
 from ecertmail.edge import openpgp
 from ecertmail.flow.examine import Examiner
 from ecertmail.message import Envelope, SignatureCheck, SignatureStatus, SignedMessage
 from ecertmail.model import Certificate, CertificateStatus, Examination
 from ecertmail.parties import Authority, Partner, PinnedKey, Policy
-from ecertmail.ports import Transaction
+from ecertmail.ports import Outbox, Transaction
 from ecertmail.store import schemas
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -213,6 +214,18 @@ def staged(
     mail = tx.put_mail(message_id, octets)
     tx.stage(mail, "receipt", recipient, reverse_path, now)
     return mail
+
+
+def room(deliveries: int, full: Collection[str] = (), of_each: int = 1000, octets: int = 10**9) -> Room:
+    """As much room for deliveries as said."""
+    return Room(deliveries=deliveries, octets=octets, of_each=of_each, full=full)
+
+
+def settle(
+    outbox: Outbox, delivery: Delivery, attempt: Attempt, state: DeliveryState, next_at: datetime | None, now: datetime
+) -> None:
+    """Write down what one attempt made of a delivery."""
+    outbox.settle([Settled(delivery=delivery, attempt=attempt, state=state, next_at=next_at)], now)
 
 
 # Facts without mail, for the rooms that decide

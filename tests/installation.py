@@ -68,8 +68,7 @@ class Installation:
         assert self.process.poll() is None, self.log
         if not self.port:
             return control.ask(self.folder / "spool/control.sock", {"do": "ping"}) is not None
-        with socket.socket() as sock:
-            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+        return listens(self.port)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End the daemon with a signal and return its exit code."""
@@ -121,9 +120,9 @@ class Sink:
 
 
 @contextmanager
-def running_sink() -> Iterator[tuple[Sink, int]]:
+def running_sink(sink: Sink | None = None) -> Iterator[tuple[Sink, int]]:
     """Run a sink on a free port."""
-    sink = Sink()
+    sink = sink or Sink()
     controller = Controller(sink, hostname="127.0.0.1", port=free_port())
     controller.start()
     yield sink, controller.port
@@ -166,6 +165,11 @@ def until(seen: Callable[[], _T], seconds: float = 20) -> _T:
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
     return result
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port() -> int:

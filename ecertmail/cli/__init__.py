@@ -7,7 +7,7 @@ Exit codes: 0 done, 2 wrong usage, 3 a check failed, 4 not found, 5 key trouble,
 import click
 
 from ecertmail import __version__
-from ecertmail.cli import install, keys, ledger, mail, mailbox, partner, service, spool, subscriber
+from ecertmail.cli import delivery, install, issue, keys, ledger, mail, mailbox, partner, service, spool, subscriber
 from ecertmail.cli.common import Group
 
 _EPILOG = """\b
@@ -41,10 +41,12 @@ def main(context: click.Context, config: str | None) -> None:
 for command in (
     *install.COMMANDS,
     *service.COMMANDS,
+    issue.issue,
     *ledger.COMMANDS,
     *mail.COMMANDS,
     partner.partner,
     spool.spool,
+    delivery.delivery,
     mailbox.mailbox,
     subscriber.subscriber,
 ):

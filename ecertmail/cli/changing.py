@@ -2,7 +2,7 @@
 
 from ecertmail import app, assemble, commands
 from ecertmail.config import Config
-from ecertmail.edge import control
+from ecertmail.edge import control, log
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.spool import SqliteSpool
 
@@ -14,7 +14,7 @@ def change(config: Config, request: dict[str, str]) -> None:
     with assemble.locked(config):
         spool, ledger = SqliteSpool(config.spool / "spool.db"), SqliteLedger(config.spool / "ledger.db")
         try:
-            commands.carry_out(request, spool, ledger, app.now())
+            commands.carry_out(request, config, spool, ledger, log.make("human", "warning"), app.now())
         finally:
             spool.close()
             ledger.close()

@@ -81,7 +81,7 @@ def check_config(context: click.Context, as_json: bool) -> None:
     examining.load_examiner(config)
     assemble.listener_tls(config)
     mailboxes.check(config)
-    assemble.smarthost(config)
+    assemble.outgoing(config)
     facts: list[tuple[str, object]] = [
         ("file", config.file),
         ("authority", f"{config.authority.name} ({config.authority.country})"),

@@ -8,6 +8,7 @@ import click
 from ecertmail.cli.common import CHECK_FAILED, Group, fail, json_option, load, pairs, show_json, table
 from ecertmail.errors import NotFoundError
 from ecertmail.model import CertificateStatus
+from ecertmail.parties import OWN
 from ecertmail.store import audit
 from ecertmail.store.reader import Found, LedgerReader
 
@@ -32,7 +33,7 @@ def lookup(context: click.Context, number: str, as_json: bool, entry: int | None
     elif as_json:
         show_json(found)
     else:
-        names = {partner.id: partner.name for partner in config.partners}
+        names = {partner.id: partner.name for partner in config.partners} | {OWN: config.authority.name}
         for one in found:
             _show(one, names.get(one.issuer, one.issuer))
 

@@ -10,6 +10,7 @@ from ecertmail.cli.mailbox import in_words, summaries
 from ecertmail.config import Config
 from ecertmail.core import notice
 from ecertmail.edge import control, log
+from ecertmail.store.deliveries import DeliveryReader
 from ecertmail.store.reader import LedgerReader
 from ecertmail.store.spool import SpoolReader
 
@@ -46,11 +47,12 @@ def status(context: click.Context, as_json: bool) -> None:
     if as_json:
         show_json(facts)
         return
-    pairs([(name, _words(value)) for name, value in facts.items()])
+    pairs([(name, _words(name, value)) for name, value in facts.items()])
 
 
 def _facts(config: Config) -> dict[str, object]:
     spool, ledger = SpoolReader(config.spool / "spool.db"), LedgerReader(config.spool / "ledger.db")
+    outbox = DeliveryReader(config.spool / "ledger.db")
     size = ledger.size()
     facts: dict[str, object] = {
         "authority": config.authority.name,
@@ -59,6 +61,7 @@ def _facts(config: Config) -> dict[str, object]:
         "keys": [warned.sentence for warned in notice.ending(examining.key_lives(config), app.now())],
         "spool": spool.counts(),
         "deliveries": ledger.counts("delivery"),
+        "alarms": [f"{alarm.what} {alarm.text}" for alarm in outbox.alarms()],
         "certificates": ledger.counts("certificate"),
         "ledger_size": size,
         "ledger_root": ledger.root(size).hex(),
@@ -66,12 +69,13 @@ def _facts(config: Config) -> dict[str, object]:
     facts |= {f"mailbox {row.name}": in_words(row) for row in summaries(config)}
     spool.close()
     ledger.close()
+    outbox.close()
     return facts
 
 
-def _words(value: object) -> object:
+def _words(name: str, value: object) -> object:
     if isinstance(value, list):
-        return " ".join(value) or "none ends within 60 days"
+        return "; ".join(value) or {"keys": "none ends within 60 days"}.get(name, "none")
     if isinstance(value, dict):
         return ", ".join(f"{count} {name}" for name, count in sorted(value.items())) or "none"
     return value

@@ -10,11 +10,13 @@ from dataclasses import replace
 from itertools import islice
 
 from ecertmail.core import dsn, hearsay, mdn
+from ecertmail.core.address import mailboxes
 from ecertmail.core.entity import MAX_DEPTH, MAX_PARTS, BrokenError, Entity, parse, parts
-from ecertmail.core.report import Kind, Report, blocks, message_id, plain
+from ecertmail.core.report import blocks, message_id, plain
 from ecertmail.findings import FindingCode
+from ecertmail.reports import Kind, Report
 
-__all__ = ["Kind", "Report", "is_report", "read"]
+__all__ = ["Kind", "Report", "addressed", "is_report", "read"]
 
 _REPORT_TYPES = frozenset({"delivery-status", "disposition-notification"})
 _READERS = {
@@ -23,6 +25,7 @@ _READERS = {
     "message/disposition-notification": mdn.read,
     "message/global-disposition-notification": mdn.read,
 }
+_TO = ("To", "Delivered-To", "X-Original-To", "Envelope-To")
 _RETURNED = frozenset(
     {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "message/rfc822-headers"}
 )
@@ -55,6 +58,16 @@ def read(octets: bytes) -> tuple[Report, ...]:
         return _read(root)
     except BrokenError:
         return (Report(kind=Kind.UNKNOWN),)
+
+
+def addressed(octets: bytes) -> frozenset[str]:
+    """Return the addresses that a report says it came to; out of a mailbox, these are all that is known of it."""
+    try:
+        header = parse(octets).header
+    except BrokenError:
+        return frozenset()
+    fields = (str(value) for name in _TO for value in header.get_all(name, []))
+    return frozenset[str]().union(*map(mailboxes, fields))
 
 
 def _is_report(root: Entity) -> bool:

@@ -24,6 +24,11 @@ class Draft:
     part: bytes
     message_id: str
 
+    @property
+    def mic(self) -> str:
+        """The MIC (RFC 8098) that a receipt for this mail must name."""
+        return mic(self.part)
+
     def signed(self, signature: bytes) -> bytes:
         """Return the finished mail, in clear."""
         return signed(self.part, signature, self.message_id, self.header)
@@ -35,6 +40,11 @@ class Draft:
     def encrypted(self, ciphertext: bytes) -> bytes:
         """Return the finished mail around what was encrypted."""
         return encrypted(ciphertext, self.message_id, self.header)
+
+
+def mic(signed_octets: bytes) -> str:
+    """Return the SHA-256 of a signed part in base64, as receipts name it."""
+    return base64.b64encode(sha256(signed_octets).digest()).decode()
 
 
 def headers(fields: Mapping[str, str]) -> bytes:

@@ -8,7 +8,8 @@ import re
 from collections.abc import Set
 from itertools import chain
 
-from ecertmail.core.report import Block, Kind, Report, blocks, line, message_id, recipient
+from ecertmail.core.report import Block, blocks, line, message_id, recipient
+from ecertmail.reports import Kind, Report
 
 MAX_RECIPIENTS = 100
 

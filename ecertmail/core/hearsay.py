@@ -7,7 +7,6 @@ given a message rebuilt within our limits: few header fields, short lines, and n
 
 import re
 from dataclasses import replace
-from email.errors import MessageError
 from email.message import Message
 
 from flufl.bounce import all_failures
@@ -16,7 +15,8 @@ from ecertmail.core import dsn
 from ecertmail.core.address import ADDR_SPEC, normal
 from ecertmail.core.entity import Entity
 from ecertmail.core.header import text, traits
-from ecertmail.core.report import Kind, Report, line, message_id, plain
+from ecertmail.core.report import line, message_id, plain
+from ecertmail.reports import Kind, Report
 
 MAX_TEXT = 8 * 1024  # in all parts together: 1.5 s at worst
 MAX_WIDTH = 320  # one of the patterns is cubic in the length of a line
@@ -48,10 +48,10 @@ _COPIED_ID = re.compile(r"^[ \t>]{0,8}message-id:\s{0,4}(<[^<>\s]{1,250}>)", re.
 
 def from_mail_system(header: Message) -> bool:
     """Say whether a header is that of a mail from a mail system, and of no automatic reply."""
-    sender, subject = _text(header, "From"), _text(header, "Subject")
+    sender, subject = text(header, "From"), text(header, "Subject")
     if _AWAY.match(subject) or "(vacation)" in str(header.get("Auto-Submitted", "")).lower():
         return False
-    path = _text(header, "Return-Path")
+    path = text(header, "Return-Path")
     office = bool(_OFFICE.search(sender) or path == "<>" or _DAEMON.search(path) or traits(header).auto_submitted)
     return bool(
         _DAEMON.search(sender)
@@ -67,7 +67,7 @@ def read(root: Entity, leaves: list[Entity]) -> tuple[Report, ...]:
         "utf-8", "replace"
     )
     waiting, failed = _recipients(root, leaves)
-    if _WAITING.search(_text(root.header, "Subject")) or _WAITING.search(told[:2000]):
+    if _WAITING.search(text(root.header, "Subject")) or _WAITING.search(told[:2000]):
         waiting, failed = waiting | failed, frozenset()
     only_one = len(waiting | failed) == 1
     diagnostic = next((row for row in told.splitlines() if only_one and _ENHANCED_OR_REPLY.search(row)), "")
@@ -112,11 +112,11 @@ def _rebuilt(root: Entity, leaves: list[Entity]) -> Message:
 
 def _shell(entity: Entity) -> Message:
     message = Message()
-    sender = ADDR_SPEC.search(_text(entity.header, "From"))
+    sender = ADDR_SPEC.search(text(entity.header, "From"))
     message["From"] = sender[0] if sender else "nobody@invalid"  # without one, 6.0.0 raises
     for name in ("X-Mailer", "Content-Description"):
         if name in entity.header:
-            message[name] = _text(entity.header, name)
+            message[name] = text(entity.header, name)
     message["Content-Type"] = entity.type
     return message
 
@@ -137,11 +137,3 @@ def _copied_id(leaves: list[Entity]) -> str:
             if match:
                 return message_id(match[1])
     return ""
-
-
-def _text(header: Message, name: str) -> str:
-    """A field as one line, also where its encoded words are broken."""
-    try:
-        return text(header, name)
-    except MessageError:
-        return line(str(header.get(name, "")))

@@ -5,15 +5,17 @@ ledger. *Refused*: a partner said it and is told why. *Accepted* (or partly): ea
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from ecertmail.core import rules
 from ecertmail.core.states import CERTIFICATE
 from ecertmail.findings import Finding, FindingCode, Severity
 from ecertmail.message import SignatureCheck, SignatureStatus, SignedMessage
 from ecertmail.model import (
+    Batch,
     Certificate,
     CertificateStatus,
     Examination,
@@ -71,7 +73,19 @@ def judge(examination: Examination, known: Mapping[str, Known], policy: Policy, 
         return Verdict(outcome=Outcome.KEY_OFFERED, findings=(note,))
     if examination.commands:
         return Verdict(outcome=Outcome.COMMANDED)
-    return _judge_batch(examination, known, policy)
+    batch = examination.batch or Batch(items=())
+    return _judge_batch(batch, known, partial(_certificate_objection, examination, policy))
+
+
+def judge_issue(batch: Batch, known: Mapping[str, Known], country: str) -> Verdict:
+    """Judge certificates of our own authority, which came without a mail: only the country and the life cycle count.
+
+    Args:
+        batch: what the file holds.
+        known: what the ledger holds of the numbers in the batch and of those they replace, issued by us.
+        country: our own.
+    """
+    return _judge_batch(batch, known, lambda certificate: rules.country_allowed(certificate, {country}))
 
 
 def _nobody_we_know(examination: Examination) -> tuple[Finding, ...]:
@@ -126,27 +140,27 @@ def _identified(examination: Examination) -> tuple[SignatureCheck, SignedMessage
     return examination.signature, examination.message, examination.partner
 
 
-def _judge_batch(examination: Examination, known: Mapping[str, Known], policy: Policy) -> Verdict:
+def _judge_batch(
+    batch: Batch, known: Mapping[str, Known], objection: Callable[[Certificate], Finding | None]
+) -> Verdict:
+    """Judge each certificate; `objection` says what speaks against one that no other rule looks at."""
     current = dict(known)
-    items = examination.batch.items if examination.batch else ()
-    times = Counter(item.number for item in items if item.number)
+    times = Counter(item.number for item in batch.items if item.number)
     results = []
-    for item in items:
-        twice = times[item.number] > 1
-        result = _judge_item(item, _item_objection(item, twice, examination, policy), current)
+    for item in batch.items:
+        against = objection(item.certificate) if item.certificate else None
+        if times[item.number] > 1:
+            against = Finding(code=FindingCode.NUMBER_TWICE)
+        result = _judge_item(item, against, current)
         _remember(result, current)
         results.append(result)
     return Verdict(outcome=_outcome(results), results=tuple(results))
 
 
-def _item_objection(item: Item, twice: bool, examination: Examination, policy: Policy) -> Finding | None:
+def _certificate_objection(examination: Examination, policy: Policy, certificate: Certificate) -> Finding | None:
     _, message, partner = _identified(examination)
-    if twice:
-        return Finding(code=FindingCode.NUMBER_TWICE)
-    if item.certificate is None:
-        return None
-    return rules.country_allowed(item.certificate, partner) or rules.certificate_for_us(
-        item.certificate, message, policy
+    return rules.country_allowed(certificate, partner.issues_for) or rules.certificate_for_us(
+        certificate, message, policy
     )
 
 

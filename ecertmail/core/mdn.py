@@ -6,7 +6,8 @@ A receipt of another node is one, too: `processed`, with the MIC of what we sign
 import re
 from itertools import chain
 
-from ecertmail.core.report import Kind, Report, blocks, line, message_id, recipient
+from ecertmail.core.report import blocks, line, message_id, recipient
+from ecertmail.reports import Kind, Report
 
 _DISPOSITIONS = {
     "displayed": Kind.DISPLAYED,

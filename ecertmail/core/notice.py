@@ -1,7 +1,7 @@
 """What the operator is mailed: once a day, and only when there is something to say.
 
 Keys are announced 60, 30 and 7 days before they end and when they have ended, each once; quarantined mails since the
-last report are listed with their reasons.
+last report are listed with their reasons. An alarm is told when it was raised, and listed while it is open.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +13,7 @@ from email.utils import format_datetime, formataddr
 from ecertmail.core import compose
 from ecertmail.core.compose import Draft
 from ecertmail.core.header import LOOP
+from ecertmail.delivery import Alarm
 from ecertmail.parties import Authority, KeyLife
 
 WARN_DAYS = (60, 30, 7)
@@ -69,6 +70,11 @@ def unsaid(warned: Iterable[Warned], told: AbstractSet[str]) -> list[Warned]:
     return [one for one in warned if one.id not in told]
 
 
+def untold(alarms: Iterable[Alarm], told: AbstractSet[str]) -> list[str]:
+    """Name the alarms that were not told yet, so that each time that one is raised counts."""
+    return [name for alarm in alarms if (name := f"{alarm.what}:{alarm.since.isoformat()}") not in told]
+
+
 def draft(
     authority: Authority,
     operator: str,
@@ -76,6 +82,7 @@ def draft(
     aside: Sequence[SetAside],
     now: datetime,
     message_id: str,
+    alarms: Sequence[Alarm] = (),
 ) -> Draft:
     """Write the report.
 
@@ -86,23 +93,30 @@ def draft(
         aside: mails quarantined since the last report.
         now: the time of the report.
         message_id: with angle brackets.
+        alarms: all that are open.
     """
+    counted = f"{len(alarms)} alarms, " if alarms else ""
     header = {
         "From": formataddr((f"ecertmail at {authority.name}", authority.address)),
         "To": operator,
-        "Subject": f"ecertmail: {len(aside)} mails in quarantine, {len(keys)} keys to renew",
+        "Subject": f"ecertmail: {counted}{len(aside)} mails in quarantine, {len(keys)} keys to renew",
         "Date": format_datetime(now),
         "Message-ID": message_id,
         "Auto-Submitted": "auto-generated",
         LOOP: authority.address,
     }
     kind, inner = compose.protected("multipart/mixed", header)
-    part = compose.multipart(kind, [compose.text(_text(keys, aside))], message_id, inner)
+    part = compose.multipart(kind, [compose.text(_text(keys, aside, alarms))], message_id, inner)
     return Draft(header=header, part=part, message_id=message_id)
 
 
-def _text(keys: Sequence[Warned], aside: Sequence[SetAside]) -> str:
+def _text(keys: Sequence[Warned], aside: Sequence[SetAside], alarms: Sequence[Alarm]) -> str:
     lines = []
+    if alarms:
+        lines += ["Alarms that are open. Each delivery: `ecertmail delivery show ID`.", ""]
+        lines += [f"  {alarm.what}  since {alarm.since:%Y-%m-%d %H:%M}  {alarm.text}" for alarm in alarms[:_MOST]]
+        lines += [f"  and {len(alarms) - _MOST} more"] if len(alarms) > _MOST else []
+        lines += [""]
     if keys:
         lines += ["Keys that end. A partner's new key: `ecertmail partner keys --help`.", ""]
         lines += [f"  {warned.sentence}" for warned in keys] + [""]

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from ecertmail.core import mime, xml
+from ecertmail.core import bounce, mime, xml
 from ecertmail.core.receipt import NAMESPACE
 from ecertmail.findings import Finding
+from ecertmail.model import Outcome
+from ecertmail.reports import Kind, Report
 
 _NS = {"r": NAMESPACE}
 
@@ -48,6 +50,15 @@ def statement(signed_octets: bytes) -> Statement | None:
         if root is not None and not isinstance(root, Finding) and root.tag == f"{{{NAMESPACE}}}receipt":
             return _read(root)
     return None
+
+
+def answer(signed_octets: bytes) -> tuple[Report, ...]:
+    """Return what a receipt says about a mail of ours: its receipt.xml, else its disposition notification."""
+    told = statement(signed_octets)
+    if told is None:
+        return bounce.read(signed_octets)
+    kind = Kind.ERROR if told.outcome == Outcome.REFUSED.value else Kind.PROCESSED
+    return (Report(kind=kind, message_id=told.message_id, mic=told.mic, micalg="sha-256"),)
 
 
 def _read(root: etree._Element) -> Statement:

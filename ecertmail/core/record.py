@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ecertmail.model import CertificateStatus, Examination, Outcome, Result, Verdict
+from ecertmail.parties import OWN
 
 VERSION = 1
 
@@ -43,12 +44,31 @@ def of_message(spool_id: str, examination: Examination, verdict: Verdict, now: d
         "outcome": verdict.outcome.value,
         **_offer(examination, verdict),
         "findings": [finding.code.code for finding in verdict.findings],
-        "refused": [
-            {"number": result.number[:100], "codes": [finding.code.code for finding in result.findings]}
-            for result in verdict.results
-            if result.code.value == "refused"
-        ],
+        "refused": _refused(verdict),
     }
+
+
+def of_issue(octets_sha256: str, way: str, verdict: Verdict, now: datetime) -> dict[str, object]:
+    """Describe a file with certificates of our own, by which way it came, and how it was judged."""
+    return {
+        "v": VERSION,
+        "kind": "issue",
+        "at": timestamp(now),
+        "issuer": OWN,
+        "way": way,
+        "octets": octets_sha256,
+        "outcome": verdict.outcome.value,
+        "findings": [finding.code.code for finding in verdict.findings],
+        "refused": _refused(verdict),
+    }
+
+
+def _refused(verdict: Verdict) -> list[dict[str, object]]:
+    return [
+        {"number": result.number[:100], "codes": [finding.code.code for finding in result.findings]}
+        for result in verdict.results
+        if result.code.value == "refused"
+    ]
 
 
 def _offer(examination: Examination, verdict: Verdict) -> dict[str, str]:

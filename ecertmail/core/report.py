@@ -1,12 +1,10 @@
-"""What mail systems and mail programs report about a mail of ours: one value for each recipient.
+"""What the readers of reports share: the fields of a report, and the values in them.
 
 Their fields look like a mail header and are broken in more ways, so they are read here, line by line and within the
 limits of `core/entity.py`; Python's header parser never sees them.
 """
 
 import re
-from dataclasses import dataclass
-from enum import StrEnum
 
 from ecertmail.core.address import normal
 from ecertmail.core.entity import MAX_FIELD, MAX_HEADER_BLOCK, BrokenError, Entity, decoded, printable
@@ -17,41 +15,6 @@ _FIELD = re.compile(r"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,250})>|([^<>\s@]{1,125}@[^<>\s@]{1,125})")
 
 Block = list[tuple[str, str]]
-
-
-class Kind(StrEnum):
-    """What became of a mail, as the report has it; only `failed` says that it will not arrive."""
-
-    FAILED = "failed"
-    DELAYED = "delayed"
-    DELIVERED = "delivered"
-    RELAYED = "relayed"
-    EXPANDED = "expanded"
-    DISPLAYED = "displayed"
-    PROCESSED = "processed"
-    ERROR = "error"
-    DENIED = "denied"
-    DELETED = "deleted"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What is reported about one recipient. Nothing of it is proven: anybody can write such a mail.
-
-    `recipient` is the address that we sent to where the report tells it, normal or empty. `hard` means that the same
-    mail would fail again: the failure has a status of class 5, or none at all.
-    """
-
-    kind: Kind
-    recipient: str = ""
-    message_id: str = ""
-    envelope_id: str = ""
-    status: str = ""
-    diagnostic: str = ""
-    mic: str = ""
-    micalg: str = ""
-    hard: bool = False
 
 
 def plain(entity: Entity) -> bytes:

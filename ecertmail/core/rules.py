@@ -3,6 +3,7 @@
 The rules with numbers are those of MAIL.md section 2.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from ecertmail.core.address import belongs
@@ -80,12 +81,12 @@ def signed_lately(check: SignatureCheck, received_at: datetime, policy: Policy) 
     return None
 
 
-def country_allowed(certificate: Certificate, partner: Partner) -> Finding | None:
-    """An authority may issue only for the countries that its partner entry names."""
+def country_allowed(certificate: Certificate, countries: Collection[str]) -> Finding | None:
+    """An authority may issue only for the countries that its partner entry names, and we only for our own."""
     country = certificate.exporting_country
     if not country:
         return Finding(code=FindingCode.COUNTRY_MISSING)
-    if country not in partner.issues_for:
+    if country not in countries:
         return Finding(code=FindingCode.COUNTRY_NOT_ALLOWED, detail=country)
     return None
 

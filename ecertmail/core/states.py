@@ -22,15 +22,29 @@ CERTIFICATE: dict[CertificateStatus, frozenset[CertificateStatus]] = {
 }
 """Which status a recorded certificate may take next (DOMAIN.md section 4: a withdrawal cannot be undone)."""
 
+_ANSWERED = frozenset({_D.ACKNOWLEDGED})
+_REPORTED = _ANSWERED | {_D.BOUNCED}
+
 DELIVERY: dict[DeliveryState, frozenset[DeliveryState]] = {
-    _D.DUE: frozenset({_D.SENDING}),
-    _D.SENDING: frozenset({_D.DELIVERED, _D.DEFERRED, _D.FAILED, _D.EXPIRED, _D.DUE}),
-    _D.DEFERRED: frozenset({_D.SENDING}),
-    _D.DELIVERED: frozenset(),
-    _D.FAILED: frozenset({_D.DUE}),
-    _D.EXPIRED: frozenset({_D.DUE}),
+    _D.DUE: _ANSWERED | {_D.SENDING, _D.CANCELLED},
+    _D.SENDING: _REPORTED | {_D.DELIVERED, _D.DEFERRED, _D.FAILED, _D.EXPIRED, _D.DUE},
+    _D.DEFERRED: _REPORTED | {_D.SENDING, _D.CANCELLED},
+    _D.DELIVERED: _REPORTED | {_D.SILENT, _D.REMINDED},
+    _D.SILENT: frozenset({_D.DUE}),
+    _D.REMINDED: _REPORTED | {_D.ALARMED},
+    _D.ALARMED: _REPORTED,
+    _D.FAILED: _ANSWERED | {_D.DUE, _D.CANCELLED},
+    _D.EXPIRED: _ANSWERED | {_D.DUE, _D.CANCELLED},
+    _D.BOUNCED: _ANSWERED | {_D.DUE},
+    _D.CANCELLED: _ANSWERED,
+    _D.ACKNOWLEDGED: frozenset(),
 }
-"""Which state a delivery may take next; `sending` falls back to `due` when the daemon died in between."""
+"""Which state a delivery may take next; `sending` falls back to `due` when the daemon died in between.
+
+Who has the mail may say so at any time: before the server's answer was written down, after a bounce, when it was sent
+and its attempt seemed to fail. A delivery is `silent` for a moment only: in the same commit it is due again, with the
+same octets, and delivered a second time it is `reminded`.
+"""
 
 
 def after_attempt(

@@ -7,11 +7,16 @@ delivery whose mail never came by. Whoever got the mail knows the address, and m
 import hmac
 import re
 from base64 import b32encode
+from collections.abc import Collection
 from hashlib import sha256
 
 from ecertmail.core.address import normal
+from ecertmail.delivery import Delivery
 
 MAX_LOCAL = 64
+MAX_NUMBER = 10**18
+TRACED = frozenset({"push", "notice"})
+"""Kinds of mail whose failure is to be reported to us; a receipt or a report to the operator has no one to tell."""
 _TAG = 12  # 60 bits; each guess costs its maker a mail
 _TAGGED = re.compile(rf"b([1-9][0-9]{{0,18}})\.([a-z2-7]{{{_TAG}}})")
 
@@ -43,6 +48,16 @@ def delivery_of(address: str, mailbox: str, secret: bytes) -> int | None:
         return None
     number = int(match[1])
     return number if hmac.compare_digest(match[2], _tag(f"{local}@{domain}", number, secret)) else None
+
+
+def reverse_path(mailbox: str, secret: bytes, delivery: Delivery) -> str:
+    """Return the envelope sender that a delivery goes out with; that of an answer stays empty (RFC 3834)."""
+    return verp(mailbox, delivery.id, secret) if delivery.kind in TRACED else delivery.reverse_path
+
+
+def ours(mailboxes: Collection[str], secret: bytes, address: str) -> bool:
+    """Say whether mail to this address is for us: it is a mailbox of ours, or an envelope sender made from one."""
+    return normal(address) in mailboxes or any(delivery_of(address, box, secret) is not None for box in mailboxes)
 
 
 def _tag(mailbox: str, delivery_id: int, secret: bytes) -> str:

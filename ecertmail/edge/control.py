@@ -12,7 +12,7 @@ from pathlib import Path
 from ecertmail.errors import EcertmailError, NotFoundError, PermanentError, StoreBusyError
 
 Handle = Callable[[dict[str, str]], dict[str, object]]
-_LONGEST = 64 * 1024
+_LONGEST = 256 * 1024 * 1024  # a file of certificates goes through it, see cli/issue.py; only our own user can
 
 
 async def listen(path: Path, handle: Handle) -> asyncio.AbstractServer:
@@ -33,15 +33,15 @@ async def listen(path: Path, handle: Handle) -> asyncio.AbstractServer:
     return await asyncio.start_unix_server(connected, sock=sock, limit=_LONGEST)
 
 
-def ask(path: Path, request: dict[str, str]) -> dict[str, object] | None:
-    """Ask the running daemon; None when there is none.
+def ask(path: Path, request: dict[str, str], seconds: float = 30) -> dict[str, object] | None:
+    """Ask the running daemon, and wait so long for its answer; None when there is none.
 
     Raises:
         EcertmailError: the daemon could not do it, with its reason.
     """
     try:
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(30)
+            connection.settimeout(seconds)
             connection.connect(str(path))
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as lines:
@@ -55,7 +55,7 @@ def ask(path: Path, request: dict[str, str]) -> dict[str, object] | None:
     return dict(answer)
 
 
-_ERRORS: dict[object, type[EcertmailError]] = {"NotFoundError": NotFoundError}
+_ERRORS: dict[object, type[EcertmailError]] = {"NotFoundError": NotFoundError, "StoreBusyError": StoreBusyError}
 
 
 def _bind(path: Path) -> socket.socket:

@@ -46,6 +46,7 @@ def bridge(log: EventLog) -> None:
 
     root = logging.getLogger()
     root.handlers = [Bridge(level=logging.WARNING)]
+    logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it guesses at strangers' mails and tells of each
 
 
 def _without_none(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:

@@ -1,4 +1,4 @@
-"""Outgoing mail by aiosmtplib to one smarthost: stored octets go out as they are, over a connection that is kept.
+"""Outgoing mail by aiosmtplib to one smarthost: stored octets go out as they are, over connections that are kept.
 
 Every end of an attempt is a value. A connection lost after the final dot is ambiguous, so it is `unknown` and the same
 octets go out again with the same Message-ID.
@@ -9,16 +9,24 @@ import contextlib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
 import aiosmtplib
 
 from ecertmail.delivery import Attempt, Attempted, Delivery
 from ecertmail.errors import EcertmailError
 
+FRESH_SECONDS = 1.0
+_ENDS = (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError, EcertmailError)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Smarthost:
-    """Where outgoing mail goes; `starttls` is `never`, `when-offered` or `required`; `token` is for XOAUTH2."""
+    """Where outgoing mail goes, and how.
+
+    `starttls` is `never`, `when-offered` or `required`; `token` is for XOAUTH2; `reverse_path` names who hears of a
+    failure, and `signature` makes header lines that go before the stored octets.
+    """
 
     host: str
     port: int
@@ -30,51 +38,77 @@ class Smarthost:
     password: str
     timeout: float
     token: Callable[[], str] | None = None
+    reverse_path: Callable[[Delivery], str] = attrgetter("reverse_path")
+    signature: Callable[[Delivery], bytes] | None = None
 
 
 class SmarthostSender:
-    """Sends one mail at a time over one connection, opened when needed and kept while there is more to send."""
+    """Sends over as many connections as there are callers at once, each opened when needed and kept for the next."""
 
     def __init__(self, smarthost: Smarthost) -> None:
         self._smarthost = smarthost
-        self._client: aiosmtplib.SMTP | None = None
-        self._lock = asyncio.Lock()
+        self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
 
     async def send(self, delivery: Delivery) -> Attempt:
         """Try once to hand over a mail."""
-        async with self._lock:
-            try:
-                client = await self._connected()
-                _, reply = await client.sendmail(delivery.reverse_path, [delivery.recipient], delivery.octets)
-            except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError, EcertmailError) as error:
-                attempt = _attempt(error)
-                if attempt.outcome is not Attempted.PERMANENT:
-                    await self._drop()
-                return attempt
-            return Attempt(outcome=Attempted.SENT, reply=_one_line(reply))
+        client = None
+        try:
+            client = await self._connected()
+            reply = await self._send(client, delivery)
+        except _ENDS as error:
+            attempt = _attempt(error)
+        except BaseException:
+            _hang_up(client)
+            raise
+        else:
+            attempt = Attempt(outcome=Attempted.SENT, reply=_one_line(reply))
+        await self._keep(client, attempt)
+        return attempt
+
+    async def _send(self, client: aiosmtplib.SMTP, delivery: Delivery) -> str:
+        """Hand over a mail and ask, where it is offered, for reports that name the delivery (RFC 3461)."""
+        sign, octets = self._smarthost.signature, delivery.octets
+        if sign is not None:
+            octets = await asyncio.to_thread(sign, delivery) + octets
+        reverse_path = self._smarthost.reverse_path(delivery)
+        asked, how = [], []
+        if client.supports_extension("dsn"):
+            asked = ["RET=HDRS", f"ENVID={delivery.id}"]
+            if reverse_path:  # without one nobody can be told
+                how = ["NOTIFY=FAILURE,DELAY", f"ORCPT=rfc822;{_xtext(delivery.recipient)}"]
+        _, reply = await client.sendmail(
+            reverse_path, [delivery.recipient], octets, mail_options=asked, rcpt_options=how
+        )
+        return reply
 
     async def try_out(self) -> Attempt:
         """Connect and log in, and send nothing."""
-        async with self._lock:
-            try:
-                await self._connected()
-            except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError, EcertmailError) as error:
-                return _attempt(error)
-            finally:
-                await self._drop()
-            return Attempt(outcome=Attempted.SENT, reply="")
+        try:
+            await _quit(await self._connected())
+        except _ENDS as error:
+            return _attempt(error)
+        return Attempt(outcome=Attempted.SENT, reply="")
 
     async def close(self) -> None:
-        """Say QUIT, if there is a connection."""
-        async with self._lock:
-            await self._drop()
+        """Say QUIT wherever there is a connection."""
+        while self._idle:
+            await _quit(self._idle.pop()[0])
+
+    async def _keep(self, client: aiosmtplib.SMTP | None, attempt: Attempt) -> None:
+        """Keep a connection that is good for another mail."""
+        if client is not None and attempt.outcome in {Attempted.SENT, Attempted.PERMANENT} and client.is_connected:
+            self._idle.append((client, asyncio.get_running_loop().time()))
+        elif client is not None:
+            await _quit(client)
 
     async def _connected(self) -> aiosmtplib.SMTP:
-        if self._client is not None and self._client.is_connected:
+        while self._idle:
+            client, since = self._idle.pop()
             with contextlib.suppress(aiosmtplib.SMTPException, OSError):
-                await self._client.rset()
-                return self._client
-        await self._drop()
+                if not client.is_connected or asyncio.get_running_loop().time() - since > FRESH_SECONDS:
+                    await client.rset()
+                return client
+            client.close()
         host = self._smarthost
         client = aiosmtplib.SMTP(
             hostname=host.host,
@@ -89,7 +123,9 @@ class SmarthostSender:
             tls_context=host.tls_context,
         )
         await client.connect()
-        self._client = client
+        if client.is_ehlo_or_helo_needed:
+            with contextlib.suppress(aiosmtplib.SMTPHeloError):  # who knows only HELO is greeted so with the first mail
+                await client.ehlo()
         return client
 
     async def _token(self) -> str:
@@ -97,12 +133,17 @@ class SmarthostSender:
         assert self._smarthost.token is not None  # noqa: S101 - it is only asked where there is one
         return await asyncio.to_thread(self._smarthost.token)
 
-    async def _drop(self) -> None:
-        client, self._client = self._client, None
-        if client is not None and client.is_connected:
-            with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-                await client.quit(timeout=2)
-            client.close()
+
+async def _quit(client: aiosmtplib.SMTP) -> None:
+    if client.is_connected:
+        with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+            await client.quit(timeout=2)
+    client.close()
+
+
+def _hang_up(client: aiosmtplib.SMTP | None) -> None:
+    if client is not None:
+        client.close()
 
 
 def _attempt(error: Exception) -> Attempt:
@@ -116,6 +157,11 @@ def _attempt(error: Exception) -> Attempt:
         return Attempt(outcome=outcome, reply=_one_line(f"{code} {error.message}"))
     lost = isinstance(error, aiosmtplib.SMTPServerDisconnected | aiosmtplib.SMTPReadTimeoutError)
     return Attempt(outcome=Attempted.UNKNOWN if lost else Attempted.TEMPORARY, reply=_one_line(str(error)))
+
+
+def _xtext(address: str) -> str:
+    """Return an address for ORCPT (RFC 3461 section 4: `+` and `=` are written as `+` and two digits)."""
+    return address.replace("+", "+2B").replace("=", "+3D")
 
 
 def _one_line(text: str) -> str:

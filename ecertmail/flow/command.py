@@ -105,6 +105,7 @@ class Commander:
             bundle=command.bundle, max_certificates=100, max_octets=5_000_000, schedule=command.schedule,
             time_zone=command.time_zone, state=SubscriptionState.ACTIVE if at_home else SubscriptionState.PENDING,
             reason="" if at_home else _OUTSIDE, cursor=-1, ran_at=order.now, created_at=order.now,
+            trusted_at=order.now,
         )  # fmt: skip
 
     def _check_schedule(self, order: _Order) -> None:
@@ -118,7 +119,7 @@ class Commander:
 
     def _unsubscribe(self, order: _Order) -> Sequence[str]:
         found = _found(order)
-        order.tx.subscriptions.change(found.id, SubscriptionState.REMOVED, "by signed mail")
+        order.tx.subscriptions.change(found.id, SubscriptionState.REMOVED, "by signed mail", order.now)
         self._record(order, found.id, SubscriptionState.REMOVED)
         return (f"{found.id} has ended; nothing more is sent to {found.address} for it.",)
 

@@ -3,14 +3,13 @@
 Nothing is decided here and nothing is written; the daemon does it in worker processes.
 """
 
-import base64
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 
-from ecertmail.core import batch, command, key_offer, mime, unsubscribe
+from ecertmail.core import batch, bounce, command, compose, key_offer, mime, read_receipt, unsubscribe
 from ecertmail.core.batch import Schema
 from ecertmail.findings import Finding, FindingCode
 from ecertmail.message import Envelope, KeyOffer, SignatureStatus, SignedMessage
@@ -37,8 +36,14 @@ class Examiner:
         whole = sha256(octets).hexdigest()
         message = self._read(octets)
         if isinstance(message, Finding):
-            wish = unsubscribe.read(mime.headline(octets).subject)
-            return Examination(envelope=envelope, octets_sha256=whole, findings=(message,), wish=wish)
+            return Examination(
+                envelope=envelope,
+                octets_sha256=whole,
+                findings=(message,),
+                wish=unsubscribe.read(mime.headline(octets).subject),
+                reports=bounce.read(octets),
+                reported_to=bounce.addressed(octets),
+            )
         signed = message.signed_octets
         check = self.openpgp.check(signed, message.signature)
         partner = self.partners.get(check.fingerprint)
@@ -56,7 +61,8 @@ class Examiner:
             offer=content if isinstance(content, KeyOffer) else None,
             commands=content if isinstance(content, tuple) else (),
             findings=(content,) if isinstance(content, Finding) else (),
-            mic=base64.b64encode(sha256(signed).digest()).decode(),
+            mic=compose.mic(signed),
+            reports=read_receipt.answer(signed) if trusted and is_receipt else (),
         )
 
     def _read(self, octets: bytes) -> SignedMessage | Finding:

@@ -30,7 +30,7 @@ class Leaver:
         found = {one.id: one for one in tx.subscriptions.all(*_LEAVABLE)}.get(wish.subscription)
         if found is None:
             return False
-        tx.subscriptions.change(found.id, SubscriptionState.REMOVED, "by mail")
+        tx.subscriptions.change(found.id, SubscriptionState.REMOVED, "by mail", now)
         self._confirm(tx, spool_id, found, examination, openpgp, now)
         self.log.info("subscriber.left", id=spool_id, subscriber=found.id)
         return True

@@ -4,7 +4,7 @@ Spool and ledger are two files. The spool id is unique in the ledger, so a crash
 running this again: what is decided already is only archived.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,13 +14,14 @@ from ecertmail.core.judge import judge
 from ecertmail.errors import EcertmailError, WorkersError
 from ecertmail.flow.command import Commander
 from ecertmail.flow.leave import Leaver
+from ecertmail.flow.reconcile import Reconciler
+from ecertmail.flow.record import known, record_results
 from ecertmail.flow.reply import Replier
 from ecertmail.message import Spooled, SpoolEnd
-from ecertmail.model import Certificate, Earlier, Examination, Known, Outcome, Result, ResultCode, Verdict
+from ecertmail.model import Earlier, Examination, Known, Outcome, ResultCode, Verdict
 from ecertmail.ports import EventLog, Examining, Ledger, OpenPgp, Spool, Transaction
 
 Begun = tuple[Spooled, "Future[Examination]"]
-_IN_LEDGER = {ResultCode.RECORDED: "certificate", ResultCode.CONFLICT: "conflict"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class Processor:
     ledger: Ledger
     replier: Replier
     leaver: Leaver
+    reconciler: Reconciler
     commander: Commander
     log: EventLog
 
@@ -83,9 +85,7 @@ class Processor:
             return Outcome.REPEATED, Verdict(outcome=Outcome.REPEATED)
         verdict = judge(examination, _known(tx, examination), self.replier.policy, now)
         if verdict.outcome is Outcome.QUARANTINED:
-            if self.leaver.leave(tx, spool_id, examination, openpgp, now):
-                return Outcome.UNSUBSCRIBED, Verdict(outcome=Outcome.UNSUBSCRIBED)
-            return verdict.outcome, verdict
+            return self._unsigned(tx, spool_id, examination, verdict, openpgp, now)
         fingerprint = examination.signature.fingerprint if examination.signature else ""
         earlier = tx.earlier(fingerprint, examination.mic)
         if earlier is not None and not _better_now(earlier, verdict):
@@ -94,6 +94,21 @@ class Processor:
             return Outcome.REPEATED, verdict
         self._record(tx, spool_id, examination, verdict, openpgp, now)
         return verdict.outcome, verdict
+
+    def _unsigned(
+        self,
+        tx: Transaction,
+        spool_id: str,
+        examination: Examination,
+        verdict: Verdict,
+        openpgp: OpenPgp,
+        now: datetime,
+    ) -> tuple[Outcome, Verdict]:
+        """What nobody signed may still end a subscription with our token, or report on a delivery of ours."""
+        if self.leaver.leave(tx, spool_id, examination, openpgp, now):
+            return Outcome.UNSUBSCRIBED, Verdict(outcome=Outcome.UNSUBSCRIBED)
+        # Nobody's word is in no log; a crash here finds the delivery in its new state and archives the mail.
+        return Outcome.REPORT if self.reconciler.reported(tx, examination, now) else verdict.outcome, verdict
 
     def _record(
         self,
@@ -110,9 +125,11 @@ class Processor:
         assert partner is not None  # noqa: S101 - judge quarantines strangers
         if examination.offer is not None and verdict.outcome is Outcome.KEY_OFFERED:
             tx.put_offer(entry, partner.id, examination.offer)
-        results = _record_results(tx, partner.id, verdict.results, entry, now)
+        results = record_results(tx, partner.id, verdict.results, entry, now)
         mail = None
-        if verdict.outcome is not Outcome.RECEIPT:
+        if verdict.outcome is Outcome.RECEIPT:
+            self.reconciler.answered(tx, partner, examination, now)
+        else:
             asked = verdict.outcome is Outcome.COMMANDED
             answers = self.commander.carry_out(tx, spool_id, examination, now) if asked else ()
             told = replace(verdict, results=results, answers=answers)
@@ -155,39 +172,4 @@ def _better_now(earlier: Earlier, verdict: Verdict) -> bool:
 def _known(tx: Transaction, examination: Examination) -> dict[str, Known]:
     if examination.batch is None or examination.partner is None:
         return {}
-    numbers: list[str] = []
-    for item in examination.batch.items:
-        if item.certificate is not None:
-            numbers += (item.number, *item.certificate.replaces)
-    return tx.known(examination.partner.id, numbers)
-
-
-def _record_results(
-    tx: Transaction, issuer: str, results: Iterable[Result], message: int, now: datetime
-) -> tuple[Result, ...]:
-    """Append an entry for each recorded certificate, conflict and replacement, in the order they were judged."""
-    first, at = tx.next_index(), record.timestamp(now)
-    done: list[Result] = []
-    records: list[tuple[str, bytes]] = []
-    versions: list[tuple[int, str, Certificate]] = []
-    replaced: list[tuple[int, str, str]] = []
-    awaited: list[tuple[str, str]] = []
-    for result in results:
-        kind, certificate = _IN_LEDGER.get(result.code), result.certificate
-        if kind is None or certificate is None:
-            done.append(result)
-            continue
-        entry = first + len(records)
-        records.append((kind, record.canonical(record.of_certificate(issuer, result, message, at))))
-        versions.append((entry, kind, certificate))
-        done.append(replace(result, entry=entry))
-        changes = [(old, certificate.number) for old in result.replaced]
-        for old, new in [(certificate.number, result.successor), *changes] if result.successor else changes:
-            replaced.append((first + len(records), old, new))
-            records.append(("replaced", record.canonical(record.of_replacement(issuer, old, new, message, at))))
-        awaited += [(old, certificate.number) for old in result.awaited]
-    tx.append(records)
-    tx.put_versions(issuer, versions)
-    tx.put_replaced(issuer, replaced)
-    tx.put_awaited(issuer, awaited)
-    return tuple(done)
+    return known(tx, examination.partner.id, examination.batch)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ecertmail.core import audience, push, unsubscribe
+from ecertmail.core.compose import Draft
 from ecertmail.errors import KeyringError
 from ecertmail.parties import Authority, Encryption, Partner
 from ecertmail.ports import EventLog, Ledger, OpenPgp, Transaction
@@ -28,55 +29,81 @@ class Publisher:
     ledger: Ledger
     next_run: NextRun
     secret: bytes
+    bounces_to_pause: int
     new_message_id: Callable[[], str]
     log: EventLog
 
-    def publish_due(self, openpgp: OpenPgp, now: datetime) -> int:
-        """Run every subscription that is due; return how many mails were staged."""
+    def due(self, now: datetime) -> list[Subscription]:
+        """Return the subscriptions that have something new to look at, and whose time it is."""
         with self.ledger.transaction() as tx:
             active = tx.subscriptions.all(SubscriptionState.ACTIVE)
             end = tx.next_index() - 1
-        due = [one for one in active if one.cursor < end and self._is_due(one, now)]
-        return sum(self._try(subscription, end, openpgp, now) for subscription in due)
+        return [one for one in active if one.cursor < end and self._is_due(one, now)]
 
-    def _try(self, subscription: Subscription, end: int, openpgp: OpenPgp, now: datetime) -> int:
-        """Run one; what one subscriber's key cannot do must not stop the others."""
+    def publish_due(self, openpgp: OpenPgp, now: datetime) -> int:
+        """Bring every subscription that is due up to date; return how many mails were staged."""
+        staged = 0
+        while due := self.due(now):
+            done = [self.publish(subscription, openpgp, now) for subscription in due]
+            staged += sum(count or 0 for count in done)
+            if None in done:
+                break
+        return staged
+
+    def publish(self, subscription: Subscription, openpgp: OpenPgp, now: datetime) -> int | None:
+        """Look at the next certificates for one subscription, in one commit; return how many mails were staged.
+
+        None says that nothing can be sent to it now: an address that bounced too often is paused, a key that cannot be
+        encrypted to leaves the certificates waiting. It must not stop the others.
+        """
         try:
-            return self._run(subscription, end, openpgp, now)
+            with self.ledger.transaction() as tx:
+                if self._gives_up(tx, subscription, now):
+                    return None
+                staged = self._next(tx, subscription, openpgp, now)
         except KeyringError as error:
             self.log.error("push.failed", subscriber=subscription.id, error=str(error))
-            return 0
+            return None
+        if staged:
+            self.log.info("push.staged", subscriber=subscription.id, mails=staged)
+        return staged
 
     def _is_due(self, subscription: Subscription, now: datetime) -> bool:
         run = self.next_run(subscription.schedule, subscription.time_zone, subscription.ran_at)
         return run is not None and run <= now
 
-    def _run(self, subscription: Subscription, end: int, openpgp: OpenPgp, now: datetime) -> int:
-        """Bring one subscription up to date, so many certificates in a commit."""
-        cursor, staged = subscription.cursor, 0
-        while cursor < end:
-            with self.ledger.transaction() as tx:
-                fresh = tx.subscriptions.fresh(cursor, end, AT_ONCE)
-                owed = [one for one in fresh if audience.wants(subscription.filter, one)]
-                for mail in audience.bundles(subscription, owed):
-                    self._stage(tx, subscription, mail, openpgp, now)
-                    staged += 1
-                cursor = fresh[-1].entry if len(fresh) == AT_ONCE else end
-                tx.subscriptions.move(subscription.id, cursor, now if cursor == end else subscription.ran_at)
-        if staged:
-            self.log.info("push.staged", subscriber=subscription.id, mails=staged, upto=end)
-        return staged
+    def _gives_up(self, tx: Transaction, subscription: Subscription, now: datetime) -> bool:
+        """Pause a subscription whose address bounced for good on too many days, and let a person know."""
+        if tx.bounced_days(subscription.address, subscription.trusted_at) < self.bounces_to_pause:
+            return False
+        reason = f"its address bounced on {self.bounces_to_pause} days"
+        tx.subscriptions.change(subscription.id, SubscriptionState.PAUSED, reason, now)
+        tx.raise_alarm(f"subscriber:{subscription.id}", f"subscriber {subscription.id} is paused: {reason}", now)
+        self.log.error("push.paused", subscriber=subscription.id, because=reason)
+        return True
+
+    def _next(self, tx: Transaction, subscription: Subscription, openpgp: OpenPgp, now: datetime) -> int:
+        end = tx.next_index() - 1
+        fresh = tx.subscriptions.fresh(subscription.cursor, end, AT_ONCE)
+        owed = [one for one in fresh if audience.wants(subscription.filter, one)]
+        mails = list(audience.bundles(subscription, owed))
+        for mail in mails:
+            self._stage(tx, subscription, mail, openpgp, now)
+        cursor = fresh[-1].entry if len(fresh) == AT_ONCE else end
+        tx.subscriptions.move(subscription.id, cursor, now if cursor == end else subscription.ran_at)
+        return len(mails)
 
     def _stage(
         self, tx: Transaction, subscription: Subscription, certificates: list[Fresh], openpgp: OpenPgp, now: datetime
     ) -> None:
-        message_id = self.new_message_id()
-        octets = self._encrypted(subscription, certificates, openpgp, now, message_id)
-        if octets is None:
-            draft = push.draft(self._letterhead(subscription, now, message_id), certificates)
-            octets = draft.signed(openpgp.sign(draft.part))
-        mail = tx.put_mail(message_id, octets)
-        tx.stage(mail, "push", subscription.address, "", now)
+        head = self._letterhead(subscription, now, self.new_message_id())
+        draft, octets = self._encrypted(head, certificates, openpgp) or self._in_clear(head, certificates, openpgp)
+        mail = tx.put_mail(draft.message_id, octets, draft.mic)
+        tx.stage(mail, "push", subscription.address, "", now, expects=bool(subscription.partner))
+
+    def _in_clear(self, head: push.Letterhead, certificates: list[Fresh], openpgp: OpenPgp) -> tuple[Draft, bytes]:
+        draft = push.draft(head, certificates)
+        return draft, draft.signed(openpgp.sign(draft.part))
 
     def _letterhead(self, subscription: Subscription, now: datetime, message_id: str) -> push.Letterhead:
         leave = unsubscribe.subject(self.secret, subscription.id)
@@ -85,16 +112,14 @@ class Publisher:
         )
 
     def _encrypted(
-        self, subscription: Subscription, certificates: list[Fresh], openpgp: OpenPgp, now: datetime, message_id: str
-    ) -> bytes | None:
-        partner = self.partners.get(subscription.partner)
+        self, head: push.Letterhead, certificates: list[Fresh], openpgp: OpenPgp
+    ) -> tuple[Draft, bytes] | None:
+        partner = self.partners.get(head.subscription.partner)
         if partner is None or partner.encrypt is Encryption.NEVER:
             return None
-        draft = push.draft(self._letterhead(subscription, now, message_id), certificates, cipher=True)
-        keys = [key.fingerprint for key in partner.keys if key.in_force(now)]
+        draft = push.draft(head, certificates, cipher=True)
+        keys = [key.fingerprint for key in partner.keys if key.in_force(head.now)]
         ciphertext = openpgp.encrypt(draft.inside(openpgp.sign(draft.part)), keys)
         if ciphertext is None and partner.encrypt is Encryption.REQUIRED:
-            raise KeyringError(
-                f"partner {partner.id}: encryption is required, and none of its keys can be used for it now"
-            )
-        return None if ciphertext is None else draft.encrypted(ciphertext)
+            raise KeyringError(f"partner {partner.id}: encryption is required, and no key of it can be used for it")
+        return None if ciphertext is None else (draft, draft.encrypted(ciphertext))

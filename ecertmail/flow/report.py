@@ -32,10 +32,12 @@ class Reporter:
                 return False
             warned = notice.unsaid(notice.ending(keys, now), told.keys())
             aside = self.quarantine.set_aside(last or datetime.min.replace(tzinfo=UTC))
-            tx.tell([_REPORT, *(one.id for one in warned)], now)
-            staged = bool(self.operator) and bool(warned or aside)
+            alarms = tx.alarms()
+            raised = notice.untold(alarms, told.keys())
+            tx.tell([_REPORT, *(one.id for one in warned), *raised], now)
+            staged = bool(self.operator) and bool(warned or aside or raised)
             if staged:
-                draft = notice.draft(self.authority, self.operator, warned, aside, now, self.new_message_id())
+                draft = notice.draft(self.authority, self.operator, warned, aside, now, self.new_message_id(), alarms)
                 mail = tx.put_mail(draft.message_id, draft.signed(openpgp.sign(draft.part)))
                 tx.stage(mail, _REPORT, self.operator, "", now)
         for one in warned:

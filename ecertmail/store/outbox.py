@@ -1,11 +1,33 @@
-"""Deliveries on disk: what is due, and what each attempt made of it; the tables live in the ledger's file."""
+"""Deliveries on disk: what is due, and what each attempt made of it; the tables live in the ledger's file.
 
+What is taken goes round by domain: each gets its turn, however much waits for another. Nothing here depends on how
+many deliveries there ever were; the index `delivery_waits` holds only those that wait.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from sqlite3 import Cursor
 
 from ecertmail.core.states import DELIVERY
-from ecertmail.delivery import Attempt, Delivery, DeliveryState
+from ecertmail.delivery import Delivery, DeliveryState, Room, Settled
 from ecertmail.store.database import iso
 from ecertmail.store.ledger import SqliteLedger
+from ecertmail.store.ledger_schema import DOMAIN
+
+_QUEUE = "delivery INDEXED BY delivery_waits WHERE state IN ('due','deferred')"
+_FIRST = (
+    "SELECT min(at) FROM (SELECT min(next_at) AS at FROM delivery WHERE state='due'"
+    " UNION ALL SELECT min(next_at) FROM delivery WHERE state='deferred')"
+)
+_NEXT_DOMAIN = f"SELECT {DOMAIN} FROM {_QUEUE} AND {DOMAIN}>? ORDER BY {DOMAIN} LIMIT 1"  # noqa: S608
+_DUE_THERE = (
+    "SELECT id, kind, recipient, reverse_path, mail, attempts, created_at,"  # noqa: S608
+    " (SELECT length(octets) FROM mail WHERE mail.id=delivery.mail)"
+    f" FROM {_QUEUE} AND {DOMAIN}=? AND next_at<=? ORDER BY next_at, id LIMIT ?"
+)
+_SHARE = 4
+_Row = tuple[int, str, str, str, int, int, str, int]
 
 
 class SqliteOutbox:
@@ -13,54 +35,99 @@ class SqliteOutbox:
 
     def __init__(self, ledger: SqliteLedger) -> None:
         self._db = ledger.db
+        self._last = ""
 
-    def recover(self, now: datetime) -> int:
-        """Make due again what a dead process was sending: it may arrive twice, but with one Message-ID."""
+    def recover(self, now: datetime, in_hand: Collection[int] = ()) -> int:
+        """Make due again what is `sending` and in nobody's hand: it may arrive twice, but with one Message-ID."""
         with self._db.writing() as cursor:
-            cursor.execute("UPDATE delivery SET state='due', next_at=? WHERE state='sending'", (iso(now),))
-            return cursor.rowcount
+            left = {number for (number,) in cursor.execute("SELECT id FROM delivery WHERE state='sending'")}
+            rows = [(iso(now), number) for number in sorted(left.difference(in_hand))]
+            cursor.executemany("UPDATE delivery SET state='due', next_at=? WHERE id=?", rows)
+            return len(rows)
 
-    def take_due(self, now: datetime, limit: int) -> list[Delivery]:
-        """Move due deliveries to `sending` and return them, oldest due first.
+    def take_due(self, now: datetime, room: Room) -> list[Delivery]:
+        """Move due deliveries to `sending` and return them, domain by domain in turn, in each the oldest due first.
 
-        There is one process and it takes when it has nothing in hand, so what is `sending` now was left behind by a
-        crash or a disk that was full: it goes out again, perhaps twice, with the same Message-ID.
+        Octets that go to many are read once. The first is taken even if it is larger than the room; no domain takes
+        more than a quarter of the room for more than one mail.
         """
-        next_at = self.next_due()
-        if next_at is None or next_at > now:
+        if min(room.deliveries, room.octets) <= 0 or (next_at := self.next_due()) is None or next_at > now:
             return []
         with self._db.writing() as cursor:
-            rows = cursor.execute(
-                "SELECT d.id, d.kind, d.recipient, d.reverse_path, m.message_id, m.octets, d.attempts, d.created_at"
-                " FROM delivery d JOIN mail m ON m.id=d.mail"
-                " WHERE d.state IN ('due','deferred','sending') AND d.next_at<=? ORDER BY d.next_at, d.id LIMIT ?",
-                (iso(now), limit),
-            ).fetchall()
-            cursor.executemany("UPDATE delivery SET state='sending' WHERE id=?", [(row[0],) for row in rows])
-        return [
-            Delivery(
-                id=row[0], kind=row[1], recipient=row[2], reverse_path=row[3], message_id=row[4], octets=row[5],
-                state=DeliveryState.SENDING, attempts=row[6], created_at=datetime.fromisoformat(row[7]),
-            )
-            for row in rows
-        ]  # fmt: skip
+            taken = list(self._take(cursor, now, room))
+            cursor.executemany("UPDATE delivery SET state='sending' WHERE id=?", [(one.id,) for one in taken])
+        return taken
 
-    def settle(
-        self, delivery: Delivery, attempt: Attempt, state: DeliveryState, next_at: datetime | None, now: datetime
-    ) -> None:
-        """Record an attempt and what it made of the delivery; an illegal transition is our bug and raises."""
-        if state not in DELIVERY[DeliveryState.SENDING]:
-            raise AssertionError(f"a delivery never goes from sending to {state}")
+    def _take(self, cursor: Cursor, now: datetime, room: Room) -> Iterator[Delivery]:
+        mails: dict[int, tuple[str, bytes]] = {}
+        octets: Counter[str] = Counter()
+        count = 0
+        for domain, row in self._in_turn(cursor, now, room):
+            mail, size = row[4], row[7]
+            if count and octets.total() + size > room.octets:
+                return
+            if octets[domain] and octets[domain] + size > room.octets // _SHARE:
+                continue
+            count, octets[domain] = count + 1, octets[domain] + size
+            if mail not in mails:
+                mails[mail] = cursor.execute("SELECT message_id, octets FROM mail WHERE id=?", (mail,)).fetchone()
+            yield _delivery(row, *mails[mail])
+            if count == room.deliveries:
+                return
+
+    def _in_turn(self, cursor: Cursor, now: datetime, room: Room) -> Iterator[tuple[str, _Row]]:
+        """Yield what is due, going on with the domain after the last one that had its turn."""
+        for domain in _domains(cursor, self._last):
+            if domain not in room.full:
+                for row in cursor.execute(_DUE_THERE, (domain, iso(now), room.of_each)).fetchall():
+                    yield domain, row
+                    self._last = domain
+
+    def settle(self, settled: Sequence[Settled], now: datetime) -> None:
+        """Record attempts and what they made of deliveries, in one commit; an illegal transition is our bug.
+
+        A crash before the commit leaves them `sending`: they go out again. What is no longer `sending` was written
+        down by a commit that seemed to fail, and stays as it is.
+        """
+        for one in settled:
+            if one.state not in DELIVERY[DeliveryState.SENDING]:
+                raise AssertionError(f"a delivery never goes from sending to {one.state}")
+        if not settled:
+            return
+        at = iso(now)
         with self._db.writing() as cursor:
-            cursor.execute(
-                "INSERT INTO attempt VALUES (?,?,?,?)", (delivery.id, iso(now), attempt.outcome.value, attempt.reply)
+            cursor.executemany(
+                "INSERT INTO attempt SELECT id, ?, ?, ? FROM delivery WHERE id=? AND state='sending'",
+                [(at, one.attempt.outcome.value, one.attempt.reply, one.delivery.id) for one in settled],
             )
-            cursor.execute(
-                "UPDATE delivery SET state=?, attempts=attempts+1, next_at=?, reply=? WHERE id=?",
-                (state.value, iso(next_at) if next_at else "", attempt.reply, delivery.id),
+            cursor.executemany(
+                "UPDATE delivery SET state=?, attempts=attempts+1, next_at=?, reply=? WHERE id=? AND state='sending'",
+                [
+                    (one.state.value, iso(one.next_at) if one.next_at else "", one.attempt.reply, one.delivery.id)
+                    for one in settled
+                ],
             )
 
     def next_due(self) -> datetime | None:
         """Return when the next delivery is due."""
-        row = self._db.reading("SELECT min(next_at) FROM delivery WHERE state IN ('due','deferred','sending')")
+        row = self._db.reading(_FIRST)
         return datetime.fromisoformat(str(row[0])) if row and row[0] else None
+
+
+def _domains(cursor: Cursor, last: str) -> Iterator[str]:
+    """Yield every domain that something waits for, once, from the one after `last` round to `last`."""
+    for start, end in ((last, None), ("", last)):
+        domain = start
+        while row := cursor.execute(_NEXT_DOMAIN, (domain,)).fetchone():
+            [domain] = row
+            if end is not None and domain > end:
+                break
+            yield domain
+
+
+def _delivery(row: _Row, message_id: str, octets: bytes) -> Delivery:
+    number, kind, recipient, reverse_path, _, attempts, created_at, _ = row
+    return Delivery(
+        id=number, kind=kind, recipient=recipient, reverse_path=reverse_path, message_id=message_id, octets=octets,
+        state=DeliveryState.SENDING, attempts=attempts, created_at=datetime.fromisoformat(created_at),
+    )  # fmt: skip

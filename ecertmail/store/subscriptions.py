@@ -15,11 +15,11 @@ CREATE TABLE subscription (
   id TEXT PRIMARY KEY, address TEXT NOT NULL, name TEXT NOT NULL, partner TEXT NOT NULL, filter TEXT NOT NULL,
   bundle TEXT NOT NULL, max_certificates INTEGER NOT NULL, max_octets INTEGER NOT NULL, schedule TEXT NOT NULL,
   time_zone TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, cursor INTEGER NOT NULL, ran_at TEXT NOT NULL,
-  created_at TEXT NOT NULL) STRICT;
+  created_at TEXT NOT NULL, trusted_at TEXT NOT NULL) STRICT;
 """
 
 _NAMES = ("id", "address", "name", "partner", "filter", "bundle", "max_certificates", "max_octets", "schedule",
-          "time_zone", "state", "reason", "cursor", "ran_at", "created_at")  # fmt: skip
+          "time_zone", "state", "reason", "cursor", "ran_at", "created_at", "trusted_at")  # fmt: skip
 SELECT = f"SELECT {','.join(_NAMES)} FROM subscription"  # noqa: S608
 
 _FRESH = """
@@ -34,7 +34,7 @@ def from_json(values: dict[str, Any], moment: datetime) -> Subscription:
     """Make a new subscription of what the command line sends."""
     lists = {name: tuple(value) for name, value in values.pop("filter").items()}
     return Subscription(
-        **values, filter=Filter(**lists), cursor=-1, ran_at=moment, created_at=moment,
+        **values, filter=Filter(**lists), cursor=-1, ran_at=moment, created_at=moment, trusted_at=moment,
     )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ def read(row: tuple[Any, ...]) -> Subscription:
             "state": SubscriptionState(values["state"]),
             "ran_at": datetime.fromisoformat(values["ran_at"]),
             "created_at": datetime.fromisoformat(values["created_at"]),
+            "trusted_at": datetime.fromisoformat(values["trusted_at"]),
         }
     )
 
@@ -85,6 +86,7 @@ class SubscriptionTable:
             "filter": json.dumps(asdict(subscription.filter)),
             "ran_at": iso(subscription.ran_at),
             "created_at": iso(subscription.created_at),
+            "trusted_at": iso(subscription.trusted_at),
         }
         marks = ",".join(f":{name}" for name in _NAMES)
         self._cursor.execute(f"INSERT INTO subscription VALUES ({marks})", values)  # noqa: S608
@@ -93,15 +95,16 @@ class SubscriptionTable:
         """Delete a removed subscription, so that its ID is free."""
         self._cursor.execute("DELETE FROM subscription WHERE id=? AND state='removed'", (subscription_id,))
 
-    def change(self, subscription_id: str, state: SubscriptionState, reason: str) -> None:
-        """Set the state, with its reason.
+    def change(self, subscription_id: str, state: SubscriptionState, reason: str, now: datetime) -> None:
+        """Set the state, with its reason; bounces before an activation count no more.
 
         Raises:
             NotFoundError: there is no such subscription, or it was removed.
         """
         self._cursor.execute(
-            "UPDATE subscription SET state=?, reason=? WHERE id=? AND state<>'removed'",
-            (state, reason, subscription_id),
+            "UPDATE subscription SET state=?, reason=?, trusted_at=iif(?='active', ?, trusted_at)"
+            " WHERE id=? AND state<>'removed'",
+            (state, reason, state, iso(now), subscription_id),
         )
         if self._cursor.rowcount == 0:
             raise NotFoundError(f"{subscription_id}: there is no such subscriber; see `ecertmail subscriber list`")

@@ -17,7 +17,7 @@ WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 SUBSCRIPTION = Subscription(
     id="shanghai", address="post@customs.example", name="", partner="", filter=Filter(), bundle=Bundle.DIGEST,
     max_certificates=3, max_octets=1_000_000, schedule="immediately", time_zone="UTC", state=SubscriptionState.ACTIVE,
-    reason="", cursor=-1, ran_at=WHEN, created_at=WHEN,
+    reason="", cursor=-1, ran_at=WHEN, created_at=WHEN, trusted_at=WHEN,
 )  # fmt: skip
 
 

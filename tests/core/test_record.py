@@ -78,3 +78,13 @@ def test_a_certificate_is_described_by_its_hash(code: ResultCode, kind: str) -> 
 def test_a_replacement_names_both_numbers() -> None:
     described = record.of_replacement("nz", "NZ-1", "NZ-2", 7, record.timestamp(NOW))
     assert (described["number"], described["by"], described["status"]) == ("NZ-1", "NZ-2", "44")
+
+
+def test_a_file_of_our_own_is_described_by_its_hash_and_codes_and_not_by_its_name() -> None:
+    finding = Finding(code=FindingCode.COUNTRY_NOT_ALLOWED, detail="NZ")
+    refused = Result(number="NZ-1", code=ResultCode.REFUSED, certificate=certificate(), findings=(finding,))
+    verdict = Verdict(outcome=Outcome.REFUSED, results=(refused,))
+    assert record.of_issue("ab" * 32, "folder", verdict, NOW) == {
+        "v": 1, "kind": "issue", "at": record.timestamp(NOW), "issuer": "self", "way": "folder", "octets": "ab" * 32,
+        "outcome": "refused", "findings": [], "refused": [{"number": "NZ-1", "codes": ["country-not-allowed"]}],
+    }  # fmt: skip

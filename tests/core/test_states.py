@@ -41,8 +41,15 @@ def test_what_is_valid_or_replaced_can_be_withdrawn(status: CertificateStatus) -
     assert CertificateStatus.WITHDRAWN in CERTIFICATE[status]
 
 
-def test_a_delivered_mail_is_never_sent_again() -> None:
-    assert DELIVERY[DeliveryState.DELIVERED] == frozenset()
+def test_a_delivered_mail_is_sent_again_only_after_silence_or_a_bounce() -> None:
+    """And a cancelled or answered one never."""
+    again = {state for state, following in DELIVERY.items() if following & {DeliveryState.DUE, DeliveryState.SENDING}}
+    ended = {DeliveryState.DELIVERED, DeliveryState.REMINDED, DeliveryState.ALARMED, DeliveryState.CANCELLED}
+    assert not again & (ended | {DeliveryState.ACKNOWLEDGED})
+
+
+def test_an_answer_is_the_last_word() -> None:
+    assert DELIVERY[DeliveryState.ACKNOWLEDGED] == frozenset()
 
 
 def attempt(

@@ -49,3 +49,12 @@ def test_warnings_of_libraries_come_in_as_events() -> None:
     logging.getLogger("mail.log").warning("odd %s", "thing")
     logging.getLogger().handlers = before
     assert json.loads(stream.getvalue())["message"] == "odd thing"
+
+
+def test_what_is_guessed_at_a_bounce_in_prose_is_no_warning() -> None:
+    stream = io.StringIO()
+    before = logging.getLogger().handlers
+    log.bridge(log.make("json", "info", stream))
+    logging.getLogger("flufl.bounce").error("cannot parse")
+    logging.getLogger().handlers = before
+    assert stream.getvalue() == ""

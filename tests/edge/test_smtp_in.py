@@ -86,7 +86,7 @@ async def listening(
 ) -> AsyncIterator[Callable[[], Awaitable[Line]]]:
     events = log or Events()
     door = Door(limits)
-    handler = Handler(frozenset({CHINA.address}), limits, door, store.accept, lambda: NOW, events)
+    handler = Handler({CHINA.address}.__contains__, limits, door, store.accept, lambda: NOW, events)
     sock = create_server(("127.0.0.1", 0))
     port = sock.getsockname()[1]
     opened: list[Line] = []

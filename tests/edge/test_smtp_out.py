@@ -2,23 +2,29 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from functools import partial
 from socket import create_server
 
 import pytest
 
+from ecertmail.core.verp import delivery_of, reverse_path
 from ecertmail.delivery import Attempted, Delivery, DeliveryState
 from ecertmail.edge.smtp_out import Smarthost, SmarthostSender
 from tests.builders import NOW, batch_mail, certificates_xml
-from tests.installation import Sink, free_port, running_sink
+from tests.installation import Sink, free_port, listens, running_sink, until
 
 OCTETS = batch_mail(certificates_xml("NZ/1")) + b".a line with a dot\r\n"
 
 
-def delivery(recipient: str = "ecert@mpi.example") -> Delivery:
+def delivery(recipient: str = "ecert@mpi.example", kind: str = "receipt") -> Delivery:
     return Delivery(
-        id=1, kind="receipt", recipient=recipient, reverse_path="", message_id="<1@x>", octets=OCTETS,
+        id=1, kind=kind, recipient=recipient, reverse_path="", message_id="<1@x>", octets=OCTETS,
         state=DeliveryState.SENDING, attempts=0, created_at=NOW,
     )  # fmt: skip
 
@@ -35,14 +41,13 @@ def sender(port: int, timeout: float = 5) -> SmarthostSender:
 
 
 @asynccontextmanager
-async def scripted(*answers: bytes | None) -> AsyncIterator[int]:
+async def scripted(*answers: bytes | None, heard: list[str] | None = None) -> AsyncIterator[int]:
     """A server that answers each line in turn from a script; None hangs up, an empty answer stays silent."""
-    script = list(answers)
+    script, said = [*answers], [] if heard is None else heard
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError), contextlib.closing(writer):
             await converse(reader, writer)
-        writer.close()
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         in_data = False
@@ -50,6 +55,7 @@ async def scripted(*answers: bytes | None) -> AsyncIterator[int]:
         while line := await reader.readline():
             if in_data and line != b".\r\n":
                 continue
+            said.append(line.decode().rstrip())
             answer = script.pop(0) if script else b"221 bye\r\n"
             if answer is None:
                 break
@@ -113,3 +119,100 @@ async def test_a_connection_that_was_lost_is_opened_again() -> None:
         assert (await out.send(delivery())).outcome is Attempted.SENT
         await out.close()
     assert isinstance(sink, Sink)
+
+
+async def test_a_connection_that_was_left_alone_for_a_while_is_tried_before_it_is_used() -> None:
+    with running_sink() as (sink, port):
+        out = sender(port)
+        for pause in (0.0, 1.1):
+            await asyncio.sleep(pause)
+            assert (await out.send(delivery())).outcome is Attempted.SENT
+        await out.close()
+    assert len(sink.mails) == 2
+
+
+async def test_as_many_connections_as_callers_and_each_is_used_again() -> None:
+    with running_sink() as (sink, port):
+        out = sender(port)
+        for _ in range(3):
+            await asyncio.gather(*(out.send(delivery()) for _ in range(4)))
+        kept = len(out._idle)
+        await out.close()
+    assert (kept, len(sink.mails), out._idle) == (4, 12, [])
+
+
+async def test_a_server_that_knows_only_helo_gets_its_mail() -> None:
+    async with scripted(b"502 what\r\n", b"502 what\r\n", OK, OK, OK, GO, OK) as port:
+        out = sender(port)
+        assert (await out.send(delivery())).outcome is Attempted.SENT
+        await out.close()
+
+
+SECRET = b"sixteen octets.."
+US = "ecert@customs.example"
+
+
+@pytest.mark.parametrize(("kind", "traced"), [("receipt", False), ("report", False), ("push", True), ("notice", True)])
+async def test_reports_are_asked_for_where_they_are_offered_and_name_the_delivery(kind: str, traced: bool) -> None:
+    heard: list[str] = []
+    async with scripted(b"250-postfix\r\n250 DSN\r\n", OK, OK, GO, OK, heard=heard) as port:
+        out = SmarthostSender(replace(smarthost(port), reverse_path=partial(reverse_path, US, SECRET)))
+        assert (await out.send(delivery("o+1=x@mpi.example", kind))).outcome is Attempted.SENT
+        await out.close()
+    mail, rcpt = heard[1:3]
+    path = mail.removeprefix("MAIL FROM:<").partition(">")[0]
+    assert mail.endswith("> RET=HDRS ENVID=1")
+    assert (delivery_of(path, US, SECRET) == 1, path == "") == (traced, not traced)
+    asked = " NOTIFY=FAILURE,DELAY ORCPT=rfc822;o+2B1+3Dx@mpi.example" if traced else ""
+    assert rcpt == f"RCPT TO:<o+1=x@mpi.example>{asked}"
+
+
+async def test_nothing_is_asked_of_a_server_that_offers_nothing() -> None:
+    with running_sink() as (sink, port):
+        out = SmarthostSender(replace(smarthost(port), reverse_path=partial(reverse_path, US, SECRET)))
+        assert (await out.send(delivery(kind="push"))).outcome is Attempted.SENT
+        await out.close()
+    assert delivery_of(sink.senders[0], US, SECRET) == 1
+
+
+@contextmanager
+def postfix_sink(*options: str) -> Iterator[int]:
+    """Run Postfix's smtp-sink."""
+    program = shutil.which("smtp-sink", path="/usr/sbin:/usr/bin")
+    if program is None:
+        if os.environ.get("ECERTMAIL_CI"):
+            pytest.fail("smtp-sink is missing; .ci/run installs postfix")
+        pytest.skip("smtp-sink is not installed")
+    user, port = ["-u", "nobody"] if os.geteuid() == 0 else [], free_port()
+    process = subprocess.Popen([program, *user, *options, f"127.0.0.1:{port}", "10"])
+    try:
+        until(lambda: listens(port))
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("options", "outcome"),
+    [
+        ((), Attempted.SENT),
+        (("-q", "connect"), Attempted.TEMPORARY),
+        (("-q", "mail"), Attempted.UNKNOWN),
+        (("-q", "."), Attempted.UNKNOWN),
+        (("-r", "rcpt"), Attempted.TEMPORARY),
+        (("-r", "."), Attempted.TEMPORARY),
+        (("-f", "rcpt"), Attempted.PERMANENT),
+        (("-f", "data"), Attempted.PERMANENT),
+        (("-f", "."), Attempted.PERMANENT),
+        (("-W", "data:5"), Attempted.UNKNOWN),
+    ],
+)
+async def test_a_real_postfix_that_hangs_up_puts_off_refuses_or_is_slow(
+    options: tuple[str, ...], outcome: Attempted
+) -> None:
+    with postfix_sink(*options) as port:
+        out = sender(port, timeout=1)
+        attempt = await out.send(delivery())
+        await out.close()
+    assert attempt.outcome is outcome, attempt.reply

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from ecertmail.delivery import Attempt, Attempted, Delivery, DeliveryState
+from ecertmail.delivery import Attempt, Attempted, Delivery, Room, Settled
 from ecertmail.errors import StoreBusyError
 from ecertmail.flow.examine import begun
 from ecertmail.message import Envelope, SpoolEnd
@@ -129,15 +129,20 @@ class Smarthost:
 
 
 class BrittleOutbox(SqliteOutbox):
-    """An outbox that cannot write down how chosen attempts ended."""
+    """An outbox that cannot write down how chosen attempts ended, or that took and says that it could not."""
 
     settling = Trouble()
+    taken = Trouble()
 
-    def settle(
-        self, delivery: Delivery, attempt: Attempt, state: DeliveryState, next_at: datetime | None, now: datetime
-    ) -> None:
-        self.settling()
-        super().settle(delivery, attempt, state, next_at, now)
+    def settle(self, settled: Sequence[Settled], now: datetime) -> None:
+        for _ in settled:
+            self.settling()
+        super().settle(settled, now)
+
+    def take_due(self, now: datetime, room: Room) -> list[Delivery]:
+        deliveries = super().take_due(now, room)
+        self.taken()
+        return deliveries
 
 
 async def at_once(call: Callable[[], Any]) -> Any:

@@ -12,16 +12,17 @@ from ecertmail.flow.command import Commander
 from ecertmail.flow.examine import Examiner
 from ecertmail.flow.leave import Leaver
 from ecertmail.flow.process import Processor
+from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.reply import Replier
 from ecertmail.store.audit import faults
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.reader import Found, LedgerReader
 from ecertmail.store.spool import SpoolReader
-from tests.builders import CHINA, NOW, NZ_ADDRESS, POLICY, envelope, examiner
+from tests.builders import CHINA, NOW, NZ_ADDRESS, POLICY, envelope, examiner, room
 from tests.flow.fakes import BrittleSpool, Log, Trouble, TroubledLedger
 
-SECRET = b"0123456789abcdef"
+SECRET = b"sixteen octets!!"
 
 
 class Node:
@@ -35,6 +36,7 @@ class Node:
         self.log = Log()
         self.examiner: Examiner = examiner()
         self.policy = POLICY
+        self.reconciler = Reconciler(ledger=self.ledger, log=self.log, bounces_to=CHINA.address, secret=SECRET)
         self.before, self.after = Trouble(), Trouble()
         self.spool.finishing = Trouble()
         self._ids, self._ticks, self._received = count(1), count(1), count(1)
@@ -60,6 +62,7 @@ class Node:
             ledger=TroubledLedger(self.ledger, self.before, self.after),
             replier=replier,
             leaver=Leaver(authority=CHINA, secret=SECRET, new_message_id=replier.new_message_id, log=self.log),
+            reconciler=self.reconciler,
             commander=Commander(next_run=next_run, log=self.log),
             log=self.log,
         )
@@ -82,8 +85,9 @@ class Node:
         return ids
 
     def receipts(self) -> list[Delivery]:
-        """All deliveries that wait, oldest first; taking them changes their state."""
-        return self.outbox.take_due(self.clock() + timedelta(hours=1), 1000)
+        """All deliveries that wait or were looked at before, oldest first; taking them changes their state."""
+        self.outbox.recover(self.clock())
+        return sorted(self.outbox.take_due(self.clock() + timedelta(hours=1), room(1000)), key=lambda one: one.id)
 
     def states(self) -> dict[str, int]:
         reader = SpoolReader(self.folder / "spool.db")

@@ -90,7 +90,7 @@ def test_an_address_elsewhere_waits_for_the_operator(desk: Desk, address: str) -
     desk.record("NZ-1")
     assert desk.publish() == 0
     with desk.node.ledger.transaction() as tx:
-        tx.subscriptions.change("nz-broker", SubscriptionState.ACTIVE, "")
+        tx.subscriptions.change("nz-broker", SubscriptionState.ACTIVE, "", NOW)
     assert desk.publish() == 1
 
 

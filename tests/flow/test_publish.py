@@ -1,6 +1,7 @@
 """What is recorded reaches subscribers: each certificate once, in the commit that moves the cursor."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,11 +22,22 @@ from ecertmail.message import SignedMessage
 from ecertmail.parties import Authority, Encryption
 from ecertmail.store.subscriptions import SubscriptionTable
 from ecertmail.subscription import Bundle, Filter, Subscription, SubscriptionState
-from tests.builders import CHINA, NOW, batch_mail, certificates_xml, examiner, key_of, new_zealand, sps_xml, unexplained
+from tests.builders import (
+    CHINA,
+    NOW,
+    batch_mail,
+    certificates_xml,
+    examiner,
+    key_of,
+    new_zealand,
+    room,
+    sps_xml,
+    unexplained,
+)
 from tests.core.test_audience import SUBSCRIPTION
 from tests.flow.node import SECRET, Node
 
-DIGEST = replace(SUBSCRIPTION, max_certificates=100, created_at=NOW, ran_at=NOW)
+DIGEST = replace(SUBSCRIPTION, max_certificates=100, created_at=NOW, ran_at=NOW, trusted_at=NOW)
 LATER = NOW + timedelta(days=1)
 
 
@@ -38,6 +50,7 @@ class Desk:
         serial = count()
         self.publisher = Publisher(
             authority=CHINA, partners={"nz": new_zealand()}, ledger=self.node.ledger, next_run=next_run, secret=SECRET,
+            bounces_to_pause=3,
             new_message_id=lambda: f"<push-{next(serial)}@customs.example>", log=self.node.log,
         )  # fmt: skip
 
@@ -52,7 +65,7 @@ class Desk:
         return self.publisher.publish_due(self.node.examiner.openpgp, now)
 
     def pushed(self) -> list[Delivery]:
-        due = self.node.outbox.take_due(LATER + timedelta(days=9), 10_000)
+        due = self.node.outbox.take_due(LATER + timedelta(days=9), room(10_000))
         return [delivery for delivery in due if delivery.kind == "push"]
 
 
@@ -124,7 +137,7 @@ def test_what_came_during_a_pause_is_sent_at_resume(desk: Desk) -> None:
     desk.record("NZ-1")
     desk.publish()
     with desk.node.ledger.transaction() as tx:
-        tx.subscriptions.change(DIGEST.id, SubscriptionState.ACTIVE, "")
+        tx.subscriptions.change(DIGEST.id, SubscriptionState.ACTIVE, "", NOW)
     assert desk.publish() == 1
 
 
@@ -258,3 +271,38 @@ def test_nobody_leaves_for_somebody_else(desk: Desk, subject: str) -> None:
     desk.record("NZ-1")
     assert desk.publish() == 1
     assert len(desk.node.quarantined()) == 1
+
+
+def bounce(desk: Desk, *days: int) -> None:
+    """Let a push bounce for good on these days, counted from now."""
+    with desk.node.ledger.transaction() as tx:
+        mail = tx.put_mail(f"<bounced-{days}@customs.example>", b"", "")
+        tx.stage(mail, "push", DIGEST.address, "", NOW)
+    with sqlite3.connect(desk.node.folder / "ledger.db") as db:
+        for day in days:
+            at = (NOW + timedelta(days=day)).isoformat()
+            db.execute("INSERT INTO attempt SELECT max(id), ?, 'bounced', '' FROM delivery", (at,))
+
+
+def test_an_address_that_bounces_on_three_days_is_paused_and_somebody_hears_of_it(desk: Desk) -> None:
+    desk.subscribe()
+    desk.record("NZ-1")
+    bounce(desk, 1, 2)
+    assert desk.publish() == 1
+    bounce(desk, 3)
+    desk.record("NZ-2")
+    assert desk.publish() == 0
+    with desk.node.ledger.transaction() as tx:
+        [paused] = tx.subscriptions.all(SubscriptionState.PAUSED)
+        assert paused.reason == "its address bounced on 3 days"
+        assert [alarm.what for alarm in tx.alarms()] == ["subscriber:shanghai"]
+
+
+def test_after_a_person_resumed_it_old_bounces_count_no_more(desk: Desk) -> None:
+    desk.subscribe()
+    desk.record("NZ-1")
+    bounce(desk, 1, 2, 3)
+    assert desk.publish() == 0
+    with desk.node.ledger.transaction() as tx:
+        tx.subscriptions.change(DIGEST.id, SubscriptionState.ACTIVE, "", NOW + timedelta(days=4))
+    assert desk.publish() == 1

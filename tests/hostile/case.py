@@ -9,7 +9,7 @@ from ecertmail.delivery import Attempt, Attempted, Delivery, DeliveryState
 from ecertmail.findings import FindingCode
 from ecertmail.model import Outcome
 from ecertmail.store.spool import SpoolReader
-from tests.builders import NZ_ADDRESS
+from tests.builders import NZ_ADDRESS, settle
 from tests.flow.node import Node
 from tests.hostile.mails import good
 
@@ -90,7 +90,7 @@ def sent(node: Node) -> list[Delivery]:
     deliveries = node.receipts()
     for delivery in deliveries:
         attempt = Attempt(outcome=Attempted.SENT, reply="250")
-        node.outbox.settle(delivery, attempt, DeliveryState.DELIVERED, None, node.clock())
+        settle(node.outbox, delivery, attempt, DeliveryState.DELIVERED, None, node.clock())
     return deliveries
 
 

@@ -19,7 +19,7 @@ from threading import Thread
 import pytest
 
 from ecertmail.core.read_receipt import Statement
-from tests.builders import batch_mail, certificates_xml, sps_xml
+from tests.builders import batch_mail, certificates_xml, room, sps_xml
 from tests.flow.node import Node
 from tests.hostile.daemon import said
 
@@ -77,7 +77,7 @@ def codes(statement: Statement) -> set[str]:
 def everything(node: Node) -> bytes:
     """All that the node keeps and says, apart from the mails as they were received."""
     kept = [repr(node.records()), repr(node.quarantined()), repr(node.log.lines)]
-    mails = [part.get_payload(decode=True) or b"" for d in node.outbox.take_due(node.clock(), 1000)
+    mails = [part.get_payload(decode=True) or b"" for d in node.outbox.take_due(node.clock(), room(1000))
              for part in message_from_bytes(d.octets).walk()]  # fmt: skip
     return "\n".join(kept).encode() + b"".join(bytes(mail) for mail in mails if isinstance(mail, bytes))
 

@@ -15,7 +15,7 @@ from ecertmail.model import Certificate, CertificateStatus, Earlier, Known, Outc
 from ecertmail.store.ledger import LedgerTransaction, SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.reader import LedgerReader
-from tests.builders import certificate, staged
+from tests.builders import certificate, room, settle, staged
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -203,10 +203,10 @@ def stage_again(ledger: SqliteLedger, mail: int, at: datetime) -> None:
 def test_a_mail_that_was_sent_goes_again_with_the_same_octets_to_the_same_address(ledger: SqliteLedger) -> None:
     outbox = SqliteOutbox(ledger)
     mail = stage(ledger)
-    [first] = outbox.take_due(NOW, 10)
-    outbox.settle(first, Attempt(outcome=Attempted.SENT, reply=""), DeliveryState.DELIVERED, None, NOW)
+    [first] = outbox.take_due(NOW, room(10))
+    settle(outbox, first, Attempt(outcome=Attempted.SENT, reply=""), DeliveryState.DELIVERED, None, NOW)
     stage_again(ledger, mail, NOW + timedelta(minutes=1))
-    [again] = outbox.take_due(NOW + timedelta(hours=1), 10)
+    [again] = outbox.take_due(NOW + timedelta(hours=1), room(10))
     assert again == replace(first, id=again.id, created_at=NOW + timedelta(minutes=1))
     assert again.id != first.id
 
@@ -216,11 +216,11 @@ def test_a_mail_that_still_waits_is_not_staged_a_second_time(ledger: SqliteLedge
     outbox = SqliteOutbox(ledger)
     mail = stage(ledger)
     if deferred:
-        [first] = outbox.take_due(NOW, 10)
+        [first] = outbox.take_due(NOW, room(10))
         later = Attempt(outcome=Attempted.TEMPORARY, reply="")
-        outbox.settle(first, later, DeliveryState.DEFERRED, NOW + timedelta(minutes=5), NOW)
+        settle(outbox, first, later, DeliveryState.DEFERRED, NOW + timedelta(minutes=5), NOW)
     stage_again(ledger, mail, NOW)
-    assert len(outbox.take_due(NOW + timedelta(hours=1), 10)) == 1
+    assert len(outbox.take_due(NOW + timedelta(hours=1), room(10))) == 1
 
 
 def test_a_message_id_is_used_once(ledger: SqliteLedger) -> None:

@@ -28,14 +28,14 @@ class Handler:
 
     def __init__(
         self,
-        mailboxes: frozenset[str],
+        ours: Callable[[str], bool],
         limits: Limits,
         door: Door,
         accept: Accept,
         clock: Callable[[], datetime],
         log: EventLog,
     ) -> None:
-        self._mailboxes = mailboxes
+        self._ours = ours
         self._door = door
         self._limits = limits
         self._accept = accept
@@ -66,8 +66,8 @@ class Handler:
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, session: Session, envelope: SmtpEnvelope, address: str, options: list[str]
     ) -> str:
-        """Take our own mailboxes, compared as a whole, and nothing else."""
-        if normal(address) not in self._mailboxes:
+        """Take our own addresses, compared as a whole, and nothing else."""
+        if not self._ours(address):
             self._log.warning("smtp.relay-refused", peer=_peer(session), recipient=address[:100])
             return "550 5.1.1 No such mailbox here"
         if len(envelope.rcpt_tos) >= self._limits.recipients:

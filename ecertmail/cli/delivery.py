@@ -1,0 +1,126 @@
+"""`ecertmail delivery`: what was sent, what became of it, and what an operator can do about it."""
+
+import click
+
+from ecertmail.cli.changing import change
+from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
+from ecertmail.config import Config
+from ecertmail.core import mime
+from ecertmail.delivery import DeliveryState
+from ecertmail.store.deliveries import DeliveryReader
+
+_DONE = {DeliveryState.DELIVERED, DeliveryState.ACKNOWLEDGED, DeliveryState.CANCELLED}
+_OPEN = tuple(state.value for state in DeliveryState if state not in _DONE)
+
+
+@click.group(cls=Group)
+def delivery() -> None:
+    """Look at outgoing mails; send one again, or cancel it."""
+
+
+@delivery.command(
+    "list",
+    epilog="\b\nExamples:\n  ecertmail delivery list\n  ecertmail delivery list --state bounced --state alarmed"
+    "\n  ecertmail delivery list --all --to customs.example --json",
+)
+@click.option("--state", "states", multiple=True, type=click.Choice([state.value for state in DeliveryState]),
+              help="Only in this state; can be given several times.")  # fmt: skip
+@click.option("--to", default="", help="Only to recipients that contain this text.")
+@click.option("--all", "everything", is_flag=True, help="Those that are done with, too.")
+@click.option("-n", "count", default=50, show_default=True, help="How many at most, newest first.")
+@json_option
+@click.pass_context
+def list_(
+    context: click.Context, states: tuple[str, ...], to: str, everything: bool, count: int, as_json: bool
+) -> None:
+    """List outgoing mails that wait or that something is wrong with."""
+    reader = _reader(context)
+    rows = reader.rows(states or (() if everything else _OPEN), to, count)
+    reader.close()
+    if as_json:
+        show_json(rows)
+        return
+    cells = [(r.id, r.state, r.kind, r.recipient, r.attempts, _time(r.created_at), _time(r.next_at), r.reply)
+             for r in rows]  # fmt: skip
+    table(cells, ("ID", "STATE", "KIND", "TO", "TRIES", "STAGED", "NEXT", "REPLY"))
+
+
+@delivery.command(epilog="\b\nExample:\n  ecertmail delivery show 17")
+@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@json_option
+@click.pass_context
+def show(context: click.Context, number: int, as_json: bool) -> None:
+    """Show one outgoing mail's envelope, headline, state and every try with the server's reply."""
+    reader = _reader(context)
+    shown = reader.show(number)
+    reader.close()
+    head, row = mime.headline(shown.octets), shown.row
+    if as_json:
+        show_json({"delivery": row, "headline": head, "tries": shown.tries, "alarm": shown.alarm})
+        return
+    answer = _time(row.answered_at) if row.answered_at else "expected" if row.expects else "not expected"
+    pairs(
+        [
+            ("id", row.id),
+            ("state", row.state),
+            ("alarm", shown.alarm or "-"),
+            ("kind", row.kind),
+            ("envelope", f"from <{row.reverse_path}> to {row.recipient}"),
+            ("Subject", head.subject),
+            ("Message-ID", row.message_id),
+            ("staged", _time(row.created_at)),
+            ("next try", _time(row.next_at)),
+            ("reminded", _time(row.reminded_at)),
+            ("answer", answer),
+            *((_time(one.at), f"{one.outcome}: {one.reply}") for one in shown.tries),
+        ]
+    )
+
+
+@delivery.command(epilog="\b\nExample:\n  ecertmail delivery retry 17")
+@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@json_option
+@click.pass_context
+def retry(context: click.Context, number: int, as_json: bool) -> None:
+    """Send a mail that failed, expired or bounced once more: the same octets, the same Message-ID."""
+    _change(load(context), "retry", number)
+    _say(number, "is due again", as_json)
+
+
+@delivery.command(epilog="\b\nExample:\n  ecertmail delivery cancel 17")
+@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@json_option
+@click.pass_context
+def cancel(context: click.Context, number: int, as_json: bool) -> None:
+    """Send a mail no more that waits, failed or expired."""
+    _change(load(context), "cancel", number)
+    _say(number, "is cancelled", as_json)
+
+
+@delivery.command(epilog="\b\nExample:\n  ecertmail delivery close 17")
+@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@json_option
+@click.pass_context
+def close(context: click.Context, number: int, as_json: bool) -> None:
+    """Close the alarm of a mail after somebody has seen to it; its state stays."""
+    _change(load(context), "close", number)
+    _say(number, "has no open alarm", as_json)
+
+
+def _say(number: int, what: str, as_json: bool) -> None:
+    if as_json:
+        show_json({"id": number, "done": what})
+    else:
+        click.echo(f"{number}: {what}.")
+
+
+def _change(config: Config, do: str, number: int) -> None:
+    change(config, {"do": f"delivery.{do}", "id": str(number)})
+
+
+def _reader(context: click.Context) -> DeliveryReader:
+    return DeliveryReader(load(context).spool / "ledger.db")
+
+
+def _time(text: str) -> str:
+    return text[:19].replace("T", " ") or "-"

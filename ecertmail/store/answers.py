@@ -1,0 +1,125 @@
+"""Answers to deliveries and alarms, in the ledger's file and in its transaction."""
+
+from datetime import datetime
+from sqlite3 import Cursor
+
+from sqlite_utils import Database
+
+from ecertmail.core.states import DELIVERY
+from ecertmail.delivery import Alarm, DeliveryState, Sent
+from ecertmail.store.database import iso
+
+_SENT = (
+    "SELECT d.id, d.kind, d.recipient, m.message_id, m.mic, d.expects, d.state FROM delivery d"
+    " JOIN mail m ON m.id=d.mail WHERE "
+)
+_FIRST_SENT = "(SELECT min(a.at) FROM attempt a WHERE a.delivery=d.id AND a.outcome='sent' AND a.at>=d.created_at)"
+
+
+def migrate(db: Database) -> None:
+    """Add what is expected of deliveries, what came of it, and the table of alarms."""
+    db.execute("ALTER TABLE mail ADD COLUMN mic TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE delivery ADD COLUMN expects INTEGER NOT NULL DEFAULT 0")
+    for name in ("reminded_at", "answered_at"):
+        db.execute(f"ALTER TABLE delivery ADD COLUMN {name} TEXT NOT NULL DEFAULT ''")
+    db.table("attempt").create_index(["delivery"])
+    db.execute("CREATE INDEX delivery_awaited ON delivery(state) WHERE expects=1")
+    db.table("alarm").create(
+        {"what": str, "text": str, "since": str, "cleared_at": str}, pk="what", strict=True,
+        not_null={"text", "since", "cleared_at"},
+    )  # fmt: skip
+
+
+class AnswersTransaction:
+    """The part of the ledger's transaction that is about deliveries after they were sent (`ecertmail/answers.py`)."""
+
+    _cursor: Cursor
+
+    def sent(self, message_id: str) -> list[Sent]:
+        """Return every delivery of the mail with this Message-ID."""
+        return self._sent("m.message_id=?", message_id)
+
+    def delivery(self, delivery_id: int) -> Sent | None:
+        """Return one delivery."""
+        return next(iter(self._sent("d.id=?", delivery_id)), None)
+
+    def move(self, sent: Sent, state: DeliveryState, now: datetime) -> None:
+        """Put a delivery into another state; one that is due again goes out now, with the same octets."""
+        if state not in DELIVERY[sent.state]:
+            raise AssertionError(f"a delivery never goes from {sent.state} to {state}")
+        at = iso(now)
+        next_at = at if state is DeliveryState.DUE else ""
+        self._cursor.execute("UPDATE delivery SET state=?, next_at=? WHERE id=?", (state.value, next_at, sent.id))
+        if state is DeliveryState.DUE and sent.state is not DeliveryState.SILENT:  # a person asks: time starts anew
+            self._cursor.execute(
+                "UPDATE delivery SET attempts=0, created_at=?, reminded_at='' WHERE id=?", (at, sent.id)
+            )
+        column = {DeliveryState.SILENT: "reminded_at", DeliveryState.ACKNOWLEDGED: "answered_at"}.get(state)
+        if column:
+            self._cursor.execute(f"UPDATE delivery SET {column}=? WHERE id=?", (at, sent.id))  # noqa: S608
+
+    def note(self, delivery_id: int, what: str, text: str, now: datetime) -> None:
+        """Write among its attempts what else became of a delivery."""
+        self._cursor.execute("INSERT INTO attempt VALUES (?,?,?,?)", (delivery_id, iso(now), what, text))
+
+    def silent(self, before: datetime) -> list[Sent]:
+        """Return what was delivered before then, expects an answer and has none."""
+        return self._sent(
+            f"d.expects=1 AND d.state='delivered' AND d.reminded_at='' AND {_FIRST_SENT}<=? ORDER BY d.id", iso(before)
+        )
+
+    def reminded(self) -> list[Sent]:
+        """Return what was delivered a second time and is not in the state for it yet."""
+        return self._sent("d.expects=1 AND d.state='delivered' AND d.reminded_at<>'' ORDER BY d.id")
+
+    def unanswered(self, before: datetime, reminded_before: datetime) -> list[Sent]:
+        """Return what was first delivered and then reminded of before these times, and has no answer."""
+        return self._sent(
+            f"d.expects=1 AND d.state='reminded' AND {_FIRST_SENT}<=? AND d.reminded_at<=? ORDER BY d.id",
+            iso(before),
+            iso(reminded_before),
+        )
+
+    def unsent(self) -> list[Sent]:
+        """Return what failed or expired although it expects an answer, and was never told in an alarm."""
+        return self._sent(
+            "d.expects=1 AND d.state IN ('failed','expired') AND NOT EXISTS"
+            " (SELECT 1 FROM alarm a WHERE a.what='delivery:'||d.id AND a.since>=d.created_at) ORDER BY d.id"
+        )
+
+    def bounced_days(self, recipient: str, since: datetime) -> int:
+        """Count the days after a moment on which mail to an address bounced for good since it last gave an answer."""
+        row = self._cursor.execute(
+            "SELECT count(DISTINCT substr(a.at,1,10)) FROM attempt a JOIN delivery d ON d.id=a.delivery"
+            " WHERE d.recipient=? AND a.outcome='bounced'"
+            " AND a.at>? AND a.at>(SELECT coalesce(max(answered_at),'') FROM delivery WHERE recipient=?)",
+            (recipient, iso(since), recipient),
+        ).fetchone()
+        return int(row[0])
+
+    def raise_alarm(self, what: str, text: str, now: datetime) -> bool:
+        """Open an alarm, or change the words of an open one; say whether there is anything new in it."""
+        self._cursor.execute(
+            "INSERT INTO alarm VALUES (?,?,?,'') ON CONFLICT(what) DO UPDATE SET text=excluded.text,"
+            " since=excluded.since, cleared_at='' WHERE cleared_at<>'' OR text<>excluded.text",
+            (what, text, iso(now)),
+        )
+        return self._cursor.rowcount > 0
+
+    def clear_alarm(self, what: str, now: datetime) -> bool:
+        """Close an alarm; say whether it was open."""
+        self._cursor.execute("UPDATE alarm SET cleared_at=? WHERE what=? AND cleared_at=''", (iso(now), what))
+        return self._cursor.rowcount > 0
+
+    def alarms(self) -> list[Alarm]:
+        """Return the open alarms, oldest first."""
+        rows = self._cursor.execute("SELECT what, text, since FROM alarm WHERE cleared_at='' ORDER BY since, what")
+        return [Alarm(what=what, text=text, since=datetime.fromisoformat(since)) for what, text, since in rows]
+
+    def _sent(self, which: str, *values: object) -> list[Sent]:
+        rows = self._cursor.execute(_SENT + which, values).fetchall()
+        return [
+            Sent(id=row[0], kind=row[1], recipient=row[2], message_id=row[3], mic=row[4], expects=bool(row[5]),
+                 state=DeliveryState(row[6]))
+            for row in rows
+        ]  # fmt: skip
