@@ -22,7 +22,7 @@ LONGEST_ID = 41
 
 _LOOKED_AT, _AT_ONCE = 5000, 500
 _LIVE = (SubscriptionState.ACTIVE, SubscriptionState.PAUSED, SubscriptionState.PENDING)
-_NO_OUTSIDER = "its domain is not the partner's"
+_OUTSIDE = "its domain is not the partner's"
 
 
 class _WrongError(ValueError):
@@ -31,13 +31,14 @@ class _WrongError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Order:
-    """One command of one partner, and what it is carried out with."""
+    """One command of one partner, what it is carried out with, and how many certificates it may look at."""
 
     tx: Transaction
     spool_id: str
     partner: Partner
     command: Command
     now: datetime
+    most: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +52,9 @@ class Commander:
         """Do what the commands of a judged mail say, one after the other; each is answered."""
         partner = examination.partner
         assert partner is not None  # noqa: S101 - judge quarantines strangers
+        most = _LOOKED_AT // max(len(examination.commands), 1)
         return tuple(
-            self._answer(_Order(tx=tx, spool_id=spool_id, partner=partner, command=command, now=now))
+            self._answer(_Order(tx=tx, spool_id=spool_id, partner=partner, command=command, now=now, most=most))
             for command in examination.commands
         )
 
@@ -102,7 +104,7 @@ class Commander:
             id=subscription_id, address=address, name=partner.name, partner=partner.id, filter=command.filter,
             bundle=command.bundle, max_certificates=100, max_octets=5_000_000, schedule=command.schedule,
             time_zone=command.time_zone, state=SubscriptionState.ACTIVE if at_home else SubscriptionState.PENDING,
-            reason="" if at_home else _NO_OUTSIDER, cursor=-1, ran_at=order.now, created_at=order.now,
+            reason="" if at_home else _OUTSIDE, cursor=-1, ran_at=order.now, created_at=order.now,
             trusted_at=order.now,
         )  # fmt: skip
 
@@ -128,7 +130,7 @@ class Commander:
         cursor = min(found.cursor, table.entry_before(datetime.combine(since, time.min, UTC), end))
         table.move(found.id, cursor, found.ran_at)
         self._record(order, found.id, found.state, since=since.isoformat())
-        owed = _owed(order.tx, found, cursor, end)
+        owed = _owed(order.tx, found, cursor, end, order.most)
         when = "with the next run" if found.state is SubscriptionState.ACTIVE else f"when it is no longer {found.state}"
         return (f"{found.id} is sent what was recorded since {since}, {when}: {owed} now.",)
 
@@ -142,18 +144,19 @@ class Commander:
 
 
 def _status(order: _Order) -> Sequence[str]:
-    end = order.tx.next_index() - 1
-    return [_line(order.tx, one, end) for one in _mine(order, *_LIVE)] or ("You have no subscriptions.",)
+    mine, end = _mine(order, *_LIVE), order.tx.next_index() - 1
+    most = order.most // max(len(mine), 1)
+    return [_line(order.tx, one, end, most) for one in mine] or ("You have no subscriptions.",)
 
 
 def _help(_order: _Order) -> Sequence[str]:
     return ("One command a line, at the beginning of a signed mail:", *USAGE.values())
 
 
-def _line(tx: Transaction, one: Subscription, end: int) -> str:
+def _line(tx: Transaction, one: Subscription, end: int, most: int) -> str:
     recorded = tx.subscriptions.recorded_at(one.cursor)
     upto = f"up to {recorded:%Y-%m-%d}" if recorded else "nothing yet"
-    facts = (one.state.upper(), one.address, _schedule(one), upto, f"{_owed(tx, one, one.cursor, end)} waiting")
+    facts = (one.state.upper(), one.address, _schedule(one), upto, f"{_owed(tx, one, one.cursor, end, most)} waiting")
     return f"{one.id}: {', '.join(facts)}"
 
 
@@ -191,14 +194,15 @@ def _full_id(name: str, partner: Partner) -> str:
     return name if name.startswith(prefix) else prefix + name
 
 
-def _owed(tx: Transaction, one: Subscription, cursor: int, end: int) -> str:
-    """Say how many certificates a subscription is owed, of so many that can be looked at in one commit."""
+def _owed(tx: Transaction, one: Subscription, cursor: int, end: int, most: int) -> str:
+    """Say how many certificates a subscription is owed, or at least how many of the next `most` that are recorded."""
     owed = looked_at = 0
-    while looked_at < _LOOKED_AT:
-        fresh = tx.subscriptions.fresh(cursor, end, _AT_ONCE)
+    while looked_at < most:
+        page = min(_AT_ONCE, most - looked_at)
+        fresh = tx.subscriptions.fresh(cursor, end, page)
         owed += sum(audience.wants(one.filter, certificate) for certificate in fresh)
         looked_at += len(fresh)
-        if len(fresh) < _AT_ONCE:
+        if len(fresh) < page:
             return f"{owed} certificate{'' if owed == 1 else 's'}"
         cursor = fresh[-1].entry
     return f"{owed} certificates or more"

@@ -227,3 +227,20 @@ def test_a_program_reads_the_answer_in_the_receipt(desk: Desk) -> None:
     assert statement is not None
     assert statement.outcome == "commanded"
     assert [line.partition("\n")[0] for line in statement.commands] == ["SUBSCRIBE a: done", "UNSUBSCRIBE b: NOT DONE"]
+
+
+def test_a_great_backlog_is_not_counted_to_its_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecertmail.flow.command._LOOKED_AT", 8)
+    desk.record(*(f"NZ-{number}" for number in range(9)))
+    for name in ("nz-a", "nz-b"):
+        desk.subscribe(replace(DIGEST, id=name, partner="nz", cursor=-1), since=NOW - timedelta(days=1))
+    text = ask(desk, "RESEND a SINCE 2020-01-01", "STATUS")
+    assert "4 certificates or more now" in text
+    assert text.count("2 certificates or more waiting") == 2
+
+
+def test_a_partners_id_becomes_part_of_an_id_as_plain_letters(desk: Desk) -> None:
+    desk.node.examiner = examiner(new_zealand(id="NZ_Mpi"), australia(id="a" * 30))
+    assert "nz-mpi-post is ACTIVE" in ask(desk, "SUBSCRIBE post")
+    assert "has more than 41 characters" in ask(desk, "SUBSCRIBE long-name-12", sender=AU_ADDRESS)
+    assert subscriptions(desk)["nz-mpi-post"].partner == "NZ_Mpi"
