@@ -13,6 +13,7 @@ from benchmarks import (
     memory,
     smtp_accept,
     spool_to_receipt,
+    staging,
 )
 from benchmarks.ratio import Ratio
 
@@ -22,6 +23,7 @@ _ALL = {
     "smtp-accept": smtp_accept.measure,
     "mailbox-catch-up": mailbox_catch_up.measure,
     "fan-out": fan_out.measure,
+    "staging": staging.measure,
     "memory": memory.measure,
     "mailbox-memory": mailbox_memory.measure,
 }

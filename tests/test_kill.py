@@ -5,6 +5,7 @@ import signal
 import smtplib
 import threading
 import time
+from email import message_from_bytes
 
 import pytest
 
@@ -12,7 +13,7 @@ from ecertmail.store.audit import faults
 from tests.builders import CHINA, NZ_ADDRESS, batch_mail, certificates_xml
 from tests.installation import Installation, Sink, until
 
-MAILS, KILLS = 200, 6
+MAILS, KILLS, PUSHED = 200, 6, 60
 
 
 class Load(threading.Thread):
@@ -61,3 +62,29 @@ def test_every_acknowledged_mail_is_recorded_once_with_one_receipt(china: Instal
         assert len(ledger.lookup(f"NZ/{number}")[0].versions) == 1
     receipts = set(sink.mails)
     assert len(receipts) == MAILS, "a repeated mail gets the same octets again, so there are as many receipts as mails"
+
+
+@pytest.mark.slow
+def test_every_certificate_is_pushed_once_whatever_happens_while_staging_and_sending(
+    china: Installation, sink: Sink
+) -> None:
+    added = china.cli("subscriber", "add", "post", "--address", "post@customs.example")
+    assert added.exit_code == 0, added.output
+    moments = random.Random(27)  # noqa: S311 - not a secret
+    china.start()
+    numbers = [f"NZ/{number}" for number in range(PUSHED)]
+    for place, number in enumerate(numbers):
+        china.send(batch_mail(certificates_xml(number), serial=f"push-{place}"))
+        if place % (PUSHED // KILLS) == 0:
+            time.sleep(moments.uniform(0, 2.5))
+            china.stop(signal.SIGKILL)
+            china.start()
+    until(lambda: len(pushes(sink)) >= PUSHED, 60)
+    until(lambda: set(china.ledger().counts("delivery")) == {"delivered"}, 60)
+    assert sorted(pushes(sink)) == sorted(f"Export certificate {number}: issued" for number in numbers)
+
+
+def pushes(sink: Sink) -> list[str]:
+    """The subjects of all pushes that came; one that came twice with the same octets counts once."""
+    mails = [message_from_bytes(octets) for octets in set(sink.mails)]
+    return [str(mail["Subject"]) for mail in mails if mail["List-Id"]]

@@ -83,7 +83,7 @@ def test_a_long_list_is_cut_for_people() -> None:
 def test_a_clock_that_was_set_back_makes_no_negative_age() -> None:
     later = Overview(
         spool={}, oldest_message=NOW + HOUR, deliveries={}, oldest_delivery=None, certificates={}, ledger_size=0,
-        subscriptions=(), trouble={},
+        subscriptions=(), trouble={}, alarms=0,
     )  # fmt: skip
     assert standing.facts(later, NOW)["oldest_spooled_seconds"] == 0
 

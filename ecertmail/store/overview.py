@@ -49,6 +49,7 @@ class Overview:
     ledger_size: int
     subscriptions: tuple[Subscription, ...]
     trouble: dict[str, dict[str, int]]
+    alarms: int
 
 
 def read(folder: Path, now: datetime) -> Overview:
@@ -71,6 +72,7 @@ def read(folder: Path, now: datetime) -> Overview:
             ledger_size=int(ledger.execute("SELECT coalesce(max(idx) + 1, 0) FROM entry").fetchone()[0]),
             subscriptions=tuple(subscriptions.read(row) for row in rows),
             trouble=_trouble(ledger, now - timedelta(days=TROUBLE_DAYS)),
+            alarms=int(ledger.execute("SELECT count(*) FROM alarm WHERE cleared_at=''").fetchone()[0]),
         )
 
 
