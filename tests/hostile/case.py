@@ -18,8 +18,7 @@ from tests.hostile.mails import good
 class Case:
     """One line of a table.
 
-    `reverse_path` is what the transport said; `to` is the registered address of whoever is answered; `fault` says why
-    the code does not do yet what the specification says.
+    `reverse_path` is what the transport said; `to` is the registered address of whoever is answered.
     """
 
     name: str
@@ -29,33 +28,26 @@ class Case:
     answered: bool = False
     reverse_path: str = NZ_ADDRESS
     to: str = NZ_ADDRESS
-    fault: str = ""
 
 
-def stranger(name: str, mail: Callable[[], bytes], code: FindingCode, fault: str = "") -> Case:
+def stranger(name: str, mail: Callable[[], bytes], code: FindingCode) -> Case:
     """Nobody we know said this: set aside, and not a word to anybody."""
-    return Case(name=name, mail=mail, code=code, fault=fault)
+    return Case(name=name, mail=mail, code=code)
 
 
-def refused(name: str, mail: Callable[[], bytes], code: FindingCode, fault: str = "") -> Case:
+def refused(name: str, mail: Callable[[], bytes], code: FindingCode) -> Case:
     """A partner said it, and is told why not."""
-    return Case(name=name, mail=mail, code=code, outcome=Outcome.REFUSED, answered=True, fault=fault)
+    return Case(name=name, mail=mail, code=code, outcome=Outcome.REFUSED, answered=True)
 
 
-def accepted(name: str, mail: Callable[[], bytes], fault: str = "") -> Case:
+def accepted(name: str, mail: Callable[[], bytes]) -> Case:
     """It looks odd, but it is a partner's word."""
-    return Case(name=name, mail=mail, outcome=Outcome.ACCEPTED, answered=True, fault=fault)
+    return Case(name=name, mail=mail, outcome=Outcome.ACCEPTED, answered=True)
 
 
 def table(cases: Iterable[Case]) -> pytest.MarkDecorator:
-    """Run a test for each case; those that name a fault must fail until it is mended."""
-    rows = [
-        pytest.param(
-            case, id=case.name, marks=[pytest.mark.xfail(strict=True, reason=case.fault)] if case.fault else []
-        )
-        for case in cases
-    ]
-    return pytest.mark.parametrize("case", rows)
+    """Run a test for each case."""
+    return pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in cases])
 
 
 @dataclass(frozen=True, kw_only=True)

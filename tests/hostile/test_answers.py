@@ -22,9 +22,8 @@ def head(*lines: str, part: bytes = PART) -> Callable[[], bytes]:
     return lambda: "".join(f"{line}\r\n" for line in lines).encode() + signed(part=part)
 
 
-def silent(name: str, *lines: str, part: bytes = PART, reverse_path: str = NZ_ADDRESS, fault: str = "") -> Case:
-    return Case(name=name, mail=head(*lines, part=part), outcome=Outcome.ACCEPTED, reverse_path=reverse_path,
-                fault=fault)  # fmt: skip
+def silent(name: str, *lines: str, part: bytes = PART, reverse_path: str = NZ_ADDRESS) -> Case:
+    return Case(name=name, mail=head(*lines, part=part), outcome=Outcome.ACCEPTED, reverse_path=reverse_path)  # fmt: skip
 
 
 def asking(where: str) -> bytes:

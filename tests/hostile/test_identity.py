@@ -18,8 +18,8 @@ def head(*lines: str) -> Callable[[], bytes]:
     return lambda: with_head("".join(f"{line}\r\n" for line in lines).encode() + REST)
 
 
-def malformed(name: str, *lines: str, fault: str = "") -> Case:
-    return stranger(name, head(*lines), Code.FROM_MALFORMED, fault)
+def malformed(name: str, *lines: str) -> Case:
+    return stranger(name, head(*lines), Code.FROM_MALFORMED)
 
 
 def foreign(name: str, *lines: str) -> Case:
