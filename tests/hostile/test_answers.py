@@ -23,7 +23,8 @@ def head(*lines: str, part: bytes = PART) -> Callable[[], bytes]:
 
 
 def silent(name: str, *lines: str, part: bytes = PART, reverse_path: str = NZ_ADDRESS) -> Case:
-    return Case(name=name, mail=head(*lines, part=part), outcome=Outcome.ACCEPTED, reverse_path=reverse_path)  # fmt: skip
+    mail = head(*lines, part=part)
+    return Case(name=name, mail=mail, outcome=Outcome.ACCEPTED, reverse_path=reverse_path)
 
 
 def asking(where: str) -> bytes:
