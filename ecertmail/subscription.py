@@ -28,7 +28,8 @@ class Filter:
 
     Countries are two-letter codes, `types` and `statuses` code values, `products` prefixes of HS codes, `ports` names
     or codes of ports, `profiles` the formats that can be read there. Withdrawals and cancellations pass whatever
-    `statuses` says: who was told of a certificate must hear that it ended.
+    `statuses` says: who was told of a certificate must hear that it ended. `concerning` are countries of which one must
+    export or import: a partner that subscribes by itself is sent nothing that is none of its business.
     """
 
     exporting: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class Filter:
     products: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
+    concerning: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

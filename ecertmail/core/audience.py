@@ -21,6 +21,8 @@ def wants(wanted: Filter, certificate: Fresh) -> bool:
     )
     if not all(value in allowed for allowed, value in plain if allowed):
         return False
+    if wanted.concerning and not {certificate.exporting, certificate.importing} & {*wanted.concerning}:
+        return False
     if wanted.statuses and certificate.status not in {*wanted.statuses, *_ALWAYS}:
         return False
     return not (wanted.products or wanted.ports) or _inside(wanted, certificate)

@@ -5,7 +5,7 @@ A partner reaches nothing but subscriptions whose `partner` it is, whatever thei
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 
 from ecertmail.core import audience, record
@@ -101,7 +101,8 @@ class Commander:
             raise _WrongError(f"{subscription_id} has more than {LONGEST_ID} characters; choose a shorter ID.")
         self._check_schedule(order)
         return Subscription(
-            id=subscription_id, address=address, name=partner.name, partner=partner.id, filter=command.filter,
+            id=subscription_id, address=address, name=partner.name, partner=partner.id,
+            filter=replace(command.filter, concerning=tuple(dict.fromkeys((partner.country, *partner.issues_for)))),
             bundle=command.bundle, max_certificates=100, max_octets=5_000_000, schedule=command.schedule,
             time_zone=command.time_zone, state=SubscriptionState.ACTIVE if at_home else SubscriptionState.PENDING,
             reason="" if at_home else _OUTSIDE, cursor=-1, ran_at=order.now, created_at=order.now,

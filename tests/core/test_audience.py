@@ -41,6 +41,9 @@ SUBSCRIPTION = Subscription(
         (Filter(ports=("SHANGHAI",)), True),
         (Filter(ports=("Ningbo",)), False),
         (Filter(ports=("Shanghai",), products=("0204",)), False),
+        (Filter(concerning=("CN",)), True),
+        (Filter(concerning=("NZ", "CK")), True),
+        (Filter(concerning=("JP",)), False),
     ],
 )
 def test_a_filter_lets_pass_what_it_names(wanted: Filter, expected: bool) -> None:

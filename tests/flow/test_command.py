@@ -11,7 +11,18 @@ from ecertmail.core import mime, outgoing, read_receipt
 from ecertmail.delivery import Delivery
 from ecertmail.message import SignedMessage
 from ecertmail.subscription import Bundle, Filter, Subscription, SubscriptionState
-from tests.builders import AU_ADDRESS, NOW, NZ_ADDRESS, australia, examiner, key_of, letter, new_zealand
+from tests.builders import (
+    AU_ADDRESS,
+    NOW,
+    NZ_ADDRESS,
+    australia,
+    batch_mail,
+    certificates_xml,
+    examiner,
+    key_of,
+    letter,
+    new_zealand,
+)
 from tests.flow.test_publish import DIGEST, Desk
 from tests.hostile.case import sent
 
@@ -62,7 +73,7 @@ def test_a_partner_subscribes_at_home_and_is_sent_what_comes(desk: Desk) -> None
     assert "importing CN" in text
     one = subscriptions(desk)["nz-harbour"]
     assert (one.address, one.partner, one.state) == (BOX, "nz", SubscriptionState.ACTIVE)
-    assert (one.filter, one.bundle) == (Filter(importing=("CN",)), Bundle.DIGEST)
+    assert (one.filter, one.bundle) == (Filter(importing=("CN",), concerning=("NZ",)), Bundle.DIGEST)
     assert (one.schedule, one.time_zone) == ("0 6 * * *", "Asia/Shanghai")
     desk.record("NZ-1")
     assert desk.publish(NOW + timedelta(days=2)) == 1
@@ -144,7 +155,7 @@ def test_after_the_end_an_id_can_be_used_anew_from_now_on(desk: Desk) -> None:
     ask(desk, "SUBSCRIBE a importing=JP", "UNSUBSCRIBE a")
     desk.record("NZ-1")
     ask(desk, "SUBSCRIBE a", serial="again")
-    assert subscriptions(desk)["nz-a"].filter == Filter()
+    assert subscriptions(desk)["nz-a"].filter == Filter(concerning=("NZ",))
     assert desk.publish() == 0
 
 
@@ -244,3 +255,15 @@ def test_a_partners_id_becomes_part_of_an_id_as_plain_letters(desk: Desk) -> Non
     assert "nz-mpi-post is ACTIVE" in ask(desk, "SUBSCRIBE post")
     assert "has more than 41 characters" in ask(desk, "SUBSCRIBE long-name-12", sender=AU_ADDRESS)
     assert subscriptions(desk)["nz-mpi-post"].partner == "NZ_Mpi"
+
+
+def test_a_partner_that_subscribes_by_itself_is_sent_only_what_concerns_its_countries(desk: Desk) -> None:
+    """Whatever it asks for: what Australia sends to China is none of New Zealand's business."""
+    ask(desk, "SUBSCRIBE all exporting=AU")
+    ask(desk, "SUBSCRIBE everything")
+    foreign = batch_mail(certificates_xml("AU-1", country="AU"), sender=AU_ADDRESS)
+    desk.node.take(foreign)
+    assert desk.node.status("AU-1") == "70"
+    assert desk.publish() == 0
+    desk.record("NZ-1")
+    assert desk.publish() == 1
