@@ -37,8 +37,12 @@ def secret(config: Config, file: str, what: str) -> str:
 
 def token_secret(config: Config) -> bytes:
     """Make the secret of the tokens in subjects from the key's passphrase, which only this node knows."""
+    return _derived(config, b"ecertmail tokens")
+
+
+def _derived(config: Config, label: bytes) -> bytes:
     passphrase = secret(config, config.settings.keys.passphrase_file, "the key's passphrase")
-    return hmac.digest(passphrase.encode(), b"ecertmail tokens", "sha256")
+    return hmac.digest(passphrase.encode(), label, "sha256")
 
 
 def own_secret(config: Config, file: str, what: str) -> str:
@@ -179,8 +183,7 @@ def bounce_secret(config: Config) -> bytes:
     Raises:
         ConfigError: no envelope sender can be made of the node's address.
     """
-    passphrase = secret(config, config.settings.keys.passphrase_file, "the key's passphrase")
-    derived = hmac.digest(passphrase.encode(), _BOUNCES, "sha256")
+    derived = _derived(config, _BOUNCES)
     try:
         verp.verp(config.authority.address, verp.MAX_NUMBER, derived)
     except ValueError as error:

@@ -143,7 +143,7 @@ def _state_command(word: str, state: SubscriptionState, text: str) -> None:
 
 _state_command("approve", SubscriptionState.ACTIVE, "Let a pending subscriber be sent certificates.")
 _state_command("resume", SubscriptionState.ACTIVE, "Go on with a paused subscriber; what came meanwhile is sent.")
-_state_command("pause", SubscriptionState.PAUSED, "Send nothing for now; what comes meanwhile is sent at resume.")
+_state_command("pause", SubscriptionState.PAUSED, "Send nothing until resume; what comes meanwhile is sent then.")
 _state_command("remove", SubscriptionState.REMOVED, "Send nothing any more; it stays in the list with --all.")
 
 

@@ -20,7 +20,7 @@ from ecertmail.subscription import Answer, Command, Subscription, SubscriptionSt
 MOST = 100
 LONGEST_ID = 41
 
-_LOOKED_AT, _AT_ONCE = 5000, 500
+_AT_ONCE = 500
 _LIVE = (SubscriptionState.ACTIVE, SubscriptionState.PAUSED, SubscriptionState.PENDING)
 _OUTSIDE = "its domain is not the partner's"
 
@@ -43,16 +43,17 @@ class _Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commander:
-    """Carries out commands; `next_run` reads schedules."""
+    """Carries out commands; `next_run` reads schedules, `looked_at` is the most certificates for one mail."""
 
     next_run: NextRun
     log: EventLog
+    looked_at: int = 5000
 
     def carry_out(self, tx: Transaction, spool_id: str, examination: Examination, now: datetime) -> tuple[Answer, ...]:
         """Do what the commands of a judged mail say, one after the other; each is answered."""
         partner = examination.partner
         assert partner is not None  # noqa: S101 - judge quarantines strangers
-        most = _LOOKED_AT // max(len(examination.commands), 1)
+        most = self.looked_at // max(len(examination.commands), 1)
         return tuple(
             self._answer(_Order(tx=tx, spool_id=spool_id, partner=partner, command=command, now=now, most=most))
             for command in examination.commands

@@ -1,8 +1,8 @@
 """What a deliverer has in hand: deliveries that wait for a place, those on their way, and those that landed.
 
 Fairness is decided here and nowhere else: places go round by domain, and none has more than its share of them. A domain
-whose last attempt failed for now is in trouble until one succeeds: it has a single place, and all such domains together
-have half of the places. Nothing is added to what is in hand for them, so they cannot fill it.
+whose last attempt failed, though not for good, is in trouble until one succeeds: it has a single place, and all such
+domains together have half of the places. Nothing is added to what is in hand for them, so they cannot fill it.
 """
 
 from collections import Counter, deque
@@ -19,11 +19,12 @@ _TROUBLED = {Attempted.TEMPORARY, Attempted.UNKNOWN}
 class Hand:
     """Deliveries in state `sending`, each in one of three places."""
 
-    def __init__(self, connections: int, per_domain: int) -> None:
-        """Take how many may be on their way at once, in all and to one domain."""
+    def __init__(self, connections: int, per_domain: int, octets: int = OCTETS) -> None:
+        """Take how many may be on their way at once, in all and to one domain, and how many octets may be held."""
         self.landed: list[tuple[Delivery, Attempt]] = []
         self._connections = connections
         self._per_domain = per_domain
+        self._octets = octets
         self._waiting: dict[str, deque[Delivery]] = {}
         self._flying: dict[int, Delivery] = {}
         self._places: Counter[str] = Counter()
@@ -47,7 +48,7 @@ class Hand:
         counts = Counter(delivery.domain for delivery in held)
         return Room(
             deliveries=DELIVERIES - sound if sound <= DELIVERIES // 2 else 0,
-            octets=OCTETS - sum({id(one.octets): len(one.octets) for one in held}.values()),
+            octets=self._octets - sum({id(one.octets): len(one.octets) for one in held}.values()),
             of_each=of_each,
             full={one for one, count in counts.items() if count >= of_each or one in self._troubled},
         )

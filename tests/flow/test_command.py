@@ -240,8 +240,8 @@ def test_a_program_reads_the_answer_in_the_receipt(desk: Desk) -> None:
     assert [line.partition("\n")[0] for line in statement.commands] == ["SUBSCRIBE a: done", "UNSUBSCRIBE b: NOT DONE"]
 
 
-def test_a_great_backlog_is_not_counted_to_its_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ecertmail.flow.command._LOOKED_AT", 8)
+def test_a_great_backlog_is_not_counted_to_its_end(desk: Desk) -> None:
+    desk.node.looked_at = 8
     desk.record(*(f"NZ-{number}" for number in range(9)))
     for name in ("nz-a", "nz-b"):
         desk.subscribe(replace(DIGEST, id=name, partner="nz", cursor=-1), since=NOW - timedelta(days=1))

@@ -10,7 +10,7 @@ import pytest
 from ecertmail.delivery import Attempted
 from ecertmail.errors import StoreBusyError
 from ecertmail.flow.deliver import Deliverer
-from ecertmail.flow.hand import Hand
+from ecertmail.flow.hand import OCTETS, Hand
 from ecertmail.ports import Sender
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.reader import LedgerReader
@@ -36,10 +36,10 @@ class PostRoom:
             for name in names:
                 staged(tx, f"{name}@nz.example", f"<{name}@cn.example>", name.encode(), self.now)
 
-    def deliverer(self, sender: Sender, connections: int = 4, per_domain: int = 2) -> Deliverer:
+    def deliverer(self, sender: Sender, connections: int = 4, per_domain: int = 2, octets: int = OCTETS) -> Deliverer:
         return Deliverer(
             outbox=self.outbox, sender=sender, run=at_once, clock=lambda: self.now, backoff=(MINUTE, 5 * MINUTE),
-            give_up=timedelta(hours=1), hand=Hand(connections, per_domain), news=asyncio.Event(), log=self.log,
+            give_up=timedelta(hours=1), hand=Hand(connections, per_domain, octets), news=asyncio.Event(), log=self.log,
         )  # fmt: skip
 
     async def deliver(self, sender: Sender) -> int:

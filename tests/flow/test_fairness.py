@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ecertmail.delivery import Attempt, Attempted, Delivery, DeliveryState
-from ecertmail.flow import deliver, hand
+from ecertmail.flow import deliver
 from ecertmail.flow.hand import Hand
 from tests.flow.fakes import Smarthost
 from tests.flow.test_deliver import START, PostRoom, room
@@ -128,15 +128,12 @@ async def test_domains_take_turns_however_much_waits_for_one(room: PostRoom) -> 
     assert "small.example" not in {delivery.domain for delivery in crowd.sent[8:]}
 
 
-async def test_memory_holds_no_more_octets_than_allowed_and_octets_for_many_once(
-    room: PostRoom, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hand, "OCTETS", 2500)
+async def test_memory_holds_no_more_octets_than_allowed_and_octets_for_many_once(room: PostRoom) -> None:
     for domain in ("a.example", "b.example", "c.example", "d.example"):
         stage(room, domain, 5, size=1000)
     stage(room, "huge.example", 1, size=9000)
     held = Watched(room)
-    assert await room.deliverer(held).deliver_due() == 21
+    assert await room.deliverer(held, octets=2500).deliver_due() == 21
     assert held.most_octets <= 9000 + 2500
 
 

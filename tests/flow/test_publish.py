@@ -20,7 +20,6 @@ from ecertmail.errors import PermanentError
 from ecertmail.flow.publish import Publisher
 from ecertmail.message import SignedMessage
 from ecertmail.parties import Authority, Encryption
-from ecertmail.store.subscriptions import SubscriptionTable
 from ecertmail.subscription import Bundle, Filter, Subscription, SubscriptionState
 from tests.builders import (
     CHINA,
@@ -35,6 +34,7 @@ from tests.builders import (
     unexplained,
 )
 from tests.core.test_audience import SUBSCRIPTION
+from tests.flow.fakes import Trouble
 from tests.flow.node import SECRET, Node
 
 DIGEST = replace(SUBSCRIPTION, max_certificates=100, created_at=NOW, ran_at=NOW, trusted_at=NOW)
@@ -154,22 +154,26 @@ def test_a_schedule_is_kept_and_an_outage_of_three_runs_is_caught_up_by_one(desk
     assert desk.publish(run + timedelta(days=4)) == 1
 
 
-def test_a_crash_while_staging_leaves_nothing_and_the_next_run_misses_nothing(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk.subscribe()
-    desk.record("NZ-1")
+class DyingSigner(OpenPgpEngine):
+    """Signs once, and then the power is cut."""
 
-    def crash(*_arguments: object) -> None:
-        raise RuntimeError("power cut")
+    def __init__(self) -> None:
+        super().__init__({}, unexplained, key_of(CHINA.address).tsk.signer())
+        self._trouble = Trouble(2, error=RuntimeError("power cut"))
 
-    with monkeypatch.context() as broken:
-        broken.setattr(SubscriptionTable, "move", crash)
-        with pytest.raises(RuntimeError):
-            desk.publish()
+    def sign(self, octets: bytes) -> bytes:
+        self._trouble()
+        return super().sign(octets)
+
+
+def test_a_crash_while_staging_leaves_nothing_and_the_next_run_misses_nothing(desk: Desk) -> None:
+    desk.subscribe(replace(DIGEST, bundle=Bundle.SINGLE))
+    desk.record("NZ-1", "NZ-2")
+    with pytest.raises(RuntimeError):
+        desk.publisher.publish_due(DyingSigner(), LATER)
     assert desk.pushed() == []
-    assert desk.publish() == 1
-    assert len(desk.pushed()) == 1
+    assert desk.publish() == 2
+    assert len(desk.pushed()) == 2
 
 
 def test_more_certificates_than_are_read_at_once_all_arrive(desk: Desk) -> None:
