@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ecertmail.core.profiles import PROFILES
 from ecertmail.errors import ConfigError
 from ecertmail.fields import Section
-from ecertmail.parties import OWN, Assurance, Authority, Encryption, Partner, PinnedKey, Policy
+from ecertmail.official_sections import DemandsSection
+from ecertmail.parties import OWN, Assurance, Authority, Demands, Encryption, Partner, PinnedKey, Policy
 from ecertmail.settings import PartnerFile, Settings
 
 _T = TypeVar("_T", bound=BaseModel)
@@ -130,8 +131,14 @@ def load_partner(file: Path) -> tuple[Partner, dict[str, Path]]:
         profiles=read.profiles,
         assurance=Assurance(read.assurance),
         encrypt=Encryption(read.encrypt),
+        demands=demands(read.officials),
     )
     return partner, {key.fingerprint: file.parent / key.file for key in read.keys}
+
+
+def demands(section: DemandsSection) -> Demands:
+    """Return what a section demands of officials' mails."""
+    return Demands(**{name: Assurance(getattr(section, name)) for name in DemandsSection.model_fields})
 
 
 def whereabouts(partner: Partner) -> str:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ecertmail.conversation import Message
 from ecertmail.findings import Finding
 from ecertmail.message import Envelope, KeyOffer, SignatureCheck, SignedMessage, Wish
+from ecertmail.official import Response, Written
 from ecertmail.parties import Assurance, Partner
 from ecertmail.reports import Report
 from ecertmail.subscription import Answer, Command
@@ -45,6 +47,9 @@ class Outcome(StrEnum):
     KEY_OFFERED = "key-offered"
     UNSUBSCRIBED = "unsubscribed"
     COMMANDED = "commanded"
+    RESPONSE = "response"
+    WRITTEN = "written"
+    AUTOMATIC = "automatic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +90,8 @@ class Examination:
     """Everything that octets, keys and schemas say about one message; computed without the ledger.
 
     `reports` is what it says about mails of ours: of a partner's receipt its one statement, else nobody's word,
-    which says that it came to `reported_to`.
+    which says that it came to `reported_to`. `written` is what it says as the mail of a person, read where no partner's
+    key signed it; `responses` and `messages` are what a partner's node says of certificates and in conversations.
     """
 
     envelope: Envelope
@@ -102,6 +108,9 @@ class Examination:
     mic: str = ""
     reports: tuple[Report, ...] = ()
     reported_to: frozenset[str] = frozenset()
+    written: Written | None = None
+    responses: tuple[Response, ...] = ()
+    messages: tuple[Message, ...] = ()
 
     @property
     def assurance(self) -> Assurance:

@@ -23,6 +23,17 @@ class Assurance(StrEnum):
         return levels.index(self) <= levels.index(demanded)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demands:
+    """How sure this node must be of an official's word for each thing, as agreed with the official's authority."""
+
+    passes: Assurance = Assurance.TOKEN
+    refuses: Assurance = Assurance.TOKEN
+    requests: Assurance = Assurance.TOKEN
+    answers: Assurance = Assurance.TOKEN
+    looks_up: Assurance = Assurance.NONE
+
+
 class Encryption(StrEnum):
     """Whether mails to a partner are encrypted to its key."""
 
@@ -64,6 +75,7 @@ class Partner:
     profiles: tuple[str, ...]
     assurance: Assurance = Assurance.SIGNED
     encrypt: Encryption = Encryption.NEVER
+    demands: Demands = Demands()
 
     @property
     def receipt_address(self) -> str:

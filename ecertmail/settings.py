@@ -19,6 +19,7 @@ from ecertmail.fields import (
     Section,
 )
 from ecertmail.mailbox_section import MailboxSection, different
+from ecertmail.official_sections import DemandsSection, InquiriesSection, OfficialsSection
 
 
 class AuthoritySection(Section):
@@ -192,6 +193,8 @@ class Settings(Section):
     send: SendSection = SendSection()
     push: PushSection = PushSection()
     dkim: DkimSection = DkimSection()
+    officials: OfficialsSection = OfficialsSection()
+    inquiries: InquiriesSection = InquiriesSection()
     paths: PathsSection = PathsSection()
     log: LogSection = LogSection()
     metrics: MetricsSection = MetricsSection()
@@ -218,3 +221,4 @@ class PartnerFile(Section):
     profiles: tuple[ProfileName, ...] = tuple(profile.name for profile in PROFILES)
     assurance: Literal["signed", "signed+protected"] = "signed"
     encrypt: Literal["required", "when-possible", "never"] = "never"
+    officials: DemandsSection = DemandsSection()

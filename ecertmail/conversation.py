@@ -1,0 +1,102 @@
+"""Inquiries: what an official asks of the authority that issued a certificate, and what is answered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from ecertmail.official import File
+from ecertmail.parties import Assurance
+
+
+class InquiryState(StrEnum):
+    """An inquiry waits for an answer, has one, or is over."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+
+
+class Turn(StrEnum):
+    """Which side of a conversation speaks."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Utterance:
+    """One contribution to a conversation; `operator` is the person as the other side is told, name and post."""
+
+    turn: Turn
+    operator: str
+    at: datetime
+    content: str
+    assurance: Assurance
+    files: tuple[File, ...] = ()
+    entry: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """A conversation about one certificate.
+
+    `official` is the ID of whoever asked, if that is an official known here; else the inquiry came from the node of
+    `partner`, where it is called `reference`. `issuer` is `self` when our own duty officer has to answer, else the
+    partner whose certificate it is. `reminded_at` and `escalated_at` say what silence led to already.
+    """
+
+    id: int
+    issuer: str
+    number: str
+    partner: str
+    official: str
+    reference: str
+    state: InquiryState
+    opened_at: datetime
+    due_at: datetime
+    reminded_at: datetime | None = None
+    escalated_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"Q{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One contribution as two nodes exchange it (schemas/inquiry); `reference` is its name at the node that asked."""
+
+    reference: str
+    number: str
+    utterance: Utterance
+
+
+class Inquiries(Protocol):
+    """Conversations within one commit of the ledger."""
+
+    def open(self, inquiry: Inquiry) -> Inquiry:
+        """Store a new inquiry, whose `id` is given here; return it."""
+
+    def get(self, inquiry_id: int) -> Inquiry | None:
+        """Return one inquiry."""
+
+    def asked_by(self, partner: str, reference: str) -> Inquiry | None:
+        """Return what a partner's node calls so."""
+
+    def about(self, issuer: str, number: str, official: str) -> Inquiry | None:
+        """Return the newest inquiry of one official about one certificate."""
+
+    def put(self, inquiry: Inquiry) -> None:
+        """Store the new state and times of an inquiry."""
+
+    def say(self, inquiry_id: int, utterance: Utterance) -> None:
+        """Add what somebody said, with its files."""
+
+    def thread(self, inquiry_id: int) -> list[Utterance]:
+        """Return all that was said, the oldest first."""
+
+    def waiting(self) -> Sequence[Inquiry]:
+        """Return every open inquiry, the oldest first."""
