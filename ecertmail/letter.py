@@ -120,7 +120,7 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A certificate of which nothing was recorded; `needed` is the level that was missing, `successor` what came after."""
+    """A certificate of which nothing was recorded; `needed` is the missing level, `successor` what came after."""
 
     number: str
     reason: Reason
