@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from ecertmail.message import Traits
 from ecertmail.parties import Assurance, Demands
 
 
@@ -109,7 +110,8 @@ class Written:
 
     `text` is what was newly written, without quotation, signature and disclaimer; `automatic` says that a program wrote
     it, `forwarded` that it passes somebody else's mail on. `recipients` are all addresses that it names as its own.
-    `dkim` are the domains whose signature over it is good, as we or our own mail system found.
+    `dkim` are the domains whose signature over it is good, as we or our own mail system found; `traits` say how the mail
+    came about, and are read only to decide whether it may be answered.
     """
 
     sender: str | None
@@ -121,6 +123,7 @@ class Written:
     forwarded: bool = False
     files: tuple["File", ...] = ()
     dkim: frozenset[str] = frozenset()
+    traits: Traits = Traits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

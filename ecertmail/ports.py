@@ -130,6 +130,9 @@ class OpenPgp(Protocol):
     def check(self, signed: bytes, signature: bytes) -> SignatureCheck:
         """Report what one detached signature is worth; never decide."""
 
+    def check_by(self, public_key: bytes, signed: bytes, signature: bytes) -> SignatureCheck:
+        """Report what one detached signature is worth if only this key counts."""
+
     def sign(self, octets: bytes) -> bytes:
         """Return an armoured detached SHA-512 signature with the node's key."""
 

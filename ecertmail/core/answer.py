@@ -8,7 +8,7 @@ from enum import Enum
 
 from ecertmail.core.address import belongs
 from ecertmail.core.header import BULK
-from ecertmail.message import Envelope, SignedMessage
+from ecertmail.message import Envelope, SignedMessage, Traits
 from ecertmail.parties import Partner, Policy
 
 MAX_HOPS = 30
@@ -34,30 +34,45 @@ class Silence(Enum):
 
 
 def silence(envelope: Envelope, message: SignedMessage, partner: Partner | None, policy: Policy) -> Silence | None:
-    """Say why a mail must not be answered; None if it may be.
+    """Say why a partner's mail must not be answered; None if it may be.
 
     What a program sent is answered only when the sender asks for a receipt inside the signed part and to its own
     registered address: that is no reply to a robot but a service asked for, and a receipt is never answered itself.
     """
-    traits = message.traits
-    ours = {message.from_address, envelope.reverse_path.lower()} & policy.mailboxes
+    if partner is None:
+        return Silence.STRANGER
+    asked_for = _asked_for(message, partner)
+    return manners(envelope, message.from_address or "", message.traits, policy, asked_for=asked_for)
+
+
+def manners(
+    envelope: Envelope, sender: str, traits: Traits, policy: Policy, *, asked_for: bool = False
+) -> Silence | None:
+    """Say why a mail of anybody we know must not be answered (RFC 3834 section 2); None if it may be.
+
+    Args:
+        envelope: what the transport said.
+        sender: the address in From, lower case.
+        traits: how the mail came about.
+        policy: of this node.
+        asked_for: a program that wants an answer made it.
+    """
+    ours = {sender, envelope.reverse_path.lower()} & policy.mailboxes
     cases = {
-        Silence.STRANGER: partner is None,
         Silence.OURSELVES: bool(ours),
         Silence.LOOP: bool(traits.loops & policy.mailboxes),
         Silence.HOPS: traits.hops > MAX_HOPS,
         Silence.NULL_PATH: not envelope.reverse_path,
-        Silence.MAILER_DAEMON: _is_daemon(envelope.reverse_path) or _is_daemon(message.from_address or ""),
-        Silence.BULK: traits.precedence in BULK or (traits.is_list and not _asked_for(message, partner)),
-        Silence.ROBOT: bool(traits.auto_submitted) and not _asked_for(message, partner),
+        Silence.MAILER_DAEMON: _is_daemon(envelope.reverse_path) or _is_daemon(sender),
+        Silence.BULK: traits.precedence in BULK or (traits.is_list and not asked_for),
+        Silence.ROBOT: bool(traits.auto_submitted) and not asked_for,
     }
     return next((reason for reason, holds in cases.items() if holds), None)
 
 
-def _asked_for(message: SignedMessage, partner: Partner | None) -> bool:
+def _asked_for(message: SignedMessage, partner: Partner) -> bool:
     asked = message.protected.receipt_to if message.protected else None
-    registered = partner is not None and belongs(asked, partner.addresses)
-    return registered and message.traits.auto_submitted == "auto-generated"
+    return belongs(asked, partner.addresses) and message.traits.auto_submitted == "auto-generated"
 
 
 def _is_daemon(address: str) -> bool:

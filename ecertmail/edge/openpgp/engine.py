@@ -70,6 +70,15 @@ class OpenPgpEngine:
             return SignatureCheck(status=SignatureStatus.UNKNOWN_KEY, fingerprint=issuer)
         return min(checks, key=lambda check: _BEST_FIRST.index(check.status))
 
+    def check_by(self, public_key: bytes, signed: bytes, signature: bytes) -> SignatureCheck:
+        """Report what a detached signature is worth if only this key counts; what Sequoia refuses is bad."""
+        try:
+            key = read_public_key(public_key)
+        except KeyringError:
+            return SignatureCheck(status=SignatureStatus.UNKNOWN_KEY)
+        alone = OpenPgpEngine({key.fingerprint: key}, lambda *_: SignatureStatus.BAD)
+        return alone.check(signed, signature)
+
     def sign(self, octets: bytes) -> bytes:
         """Return an armoured detached SHA-512 signature over these octets with the node's key."""
         if self._signer is None:
