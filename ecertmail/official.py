@@ -110,8 +110,8 @@ class Written:
 
     `text` is what was newly written, without quotation, signature and disclaimer; `automatic` says that a program wrote
     it, `forwarded` that it passes somebody else's mail on. `recipients` are all addresses that it names as its own.
-    `dkim` are the domains whose signature over it is good, as we or our own mail system found; `traits` say how the mail
-    came about, and are read only to decide whether it may be answered.
+    `dkim` are the domains whose signature over it is good, as we or our own mail system found; `traits` say how the
+    mail came about, and are read only to decide whether it may be answered.
     """
 
     sender: str | None
@@ -123,7 +123,7 @@ class Written:
     forwarded: bool = False
     files: tuple["File", ...] = ()
     dkim: frozenset[str] = frozenset()
-    traits: Traits = Traits()
+    traits: Traits = field(default=Traits())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
