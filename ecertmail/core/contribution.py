@@ -1,6 +1,7 @@
 """What is kept of something said in a conversation, and whether it was said before."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 from ecertmail.conversation import Utterance
@@ -29,19 +30,23 @@ def within(files: Iterable[File], limit: int) -> tuple[tuple[File, ...], tuple[s
             kept.append(file)
             room -= len(file.octets)
         else:
-            left_out.append(f"✗ {file.name} ({_megabytes(len(file.octets))} > {_megabytes(room)})")
+            left_out.append(f"✗ {printable(file.name)} ({_megabytes(len(file.octets))} > {_megabytes(room)})")
     return tuple(kept), tuple(left_out)
 
 
-def said(thread: Iterable[Utterance], utterance: Utterance) -> Utterance | None:
-    """Return the same contribution from a thread: the same words and files, from the same person at the same second."""
-    return next((one for one in thread if (_second(one), _what(one)) == (_second(utterance), _what(utterance))), None)
+def noted(utterance: Utterance, left_out: Sequence[str]) -> Utterance:
+    """Return a contribution that says which of its files are missing, so that nobody waits for them."""
+    return replace(utterance, content="\n".join((utterance.content, "", *left_out)).strip()) if left_out else utterance
 
 
-def repeated(thread: Iterable[Utterance], utterance: Utterance) -> Utterance | None:
-    """Return the same contribution from the end of a thread, whenever it was made."""
-    newest = list(thread)[-1:]
-    return newest[0] if newest and _what(newest[0]) == _what(utterance) else None
+def is_said(thread: Iterable[Utterance], utterance: Utterance) -> bool:
+    """Say whether a contribution is in a thread: the same words and files, of the same person at the same second."""
+    return any((_second(one), _what(one)) == (_second(utterance), _what(utterance)) for one in thread)
+
+
+def repeats(thread: Sequence[Utterance], utterance: Utterance) -> bool:
+    """Say whether a contribution only repeats the last one of a thread."""
+    return bool(thread) and _what(thread[-1]) == _what(utterance)
 
 
 def _second(utterance: Utterance) -> object:

@@ -1,11 +1,14 @@
 """What silence leads to in a conversation, as a table: a reminder, then the office above, then an alarm for all."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
 from ecertmail.conversation import Inquiry, InquiryState
 from ecertmail.parties import OWN
+
+_NAME = re.compile(r"Q?([1-9][0-9]{0,17})", re.IGNORECASE | re.ASCII)
 
 
 class Step(Enum):
@@ -38,6 +41,12 @@ def steps(inquiry: Inquiry, hours: Hours, now: datetime) -> frozenset[Step]:
     return frozenset(step for step, holds in cases.items() if holds)
 
 
+def number_of(name: str) -> int:
+    """Return the number in a name such as `Q17`; 0, which no inquiry has, for anything else."""
+    match = _NAME.fullmatch(name.strip())
+    return int(match[1]) if match else 0
+
+
 def alarm(inquiry: Inquiry) -> str:
     """Return what the alarm about an inquiry is called."""
     return f"inquiry:{inquiry.name}"
@@ -51,6 +60,11 @@ def nobody(inquiry: Inquiry) -> str:
 def escalated(inquiry: Inquiry) -> str:
     """Say that those who have to answer do not."""
     return f"{_named(inquiry)} is not answered since {inquiry.opened_at:%Y-%m-%d %H:%M}; the duty officers know of it"
+
+
+def unheard(inquiry: Inquiry) -> str:
+    """Say that whoever asked cannot be reached any more."""
+    return f"{_named(inquiry)} is answered, but {inquiry.partner}, which asked, is no partner any more"
 
 
 def overdue(inquiry: Inquiry) -> str:

@@ -8,7 +8,13 @@ from ecertmail.core.record import VERSION, timestamp
 
 
 def of_utterance(
-    inquiry: Inquiry, utterance: Utterance, now: datetime, *, official: str = "", spool_id: str = "", decision: int = -1
+    inquiry: Inquiry,
+    utterance: Utterance,
+    now: datetime,
+    *,
+    official: str = "",
+    spool_id: str = "",
+    decision: int | None = None,
 ) -> dict[str, object]:
     """Describe one contribution.
 
@@ -37,7 +43,7 @@ def of_utterance(
         "assurance": utterance.assurance.value,
         **({"official": official} if official else {}),
         **({"spool": spool_id} if spool_id else {}),
-        **({"decision": decision} if decision >= 0 else {}),
+        **({"decision": decision} if decision is not None else {}),
     }
 
 

@@ -5,29 +5,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ecertmail.conversation import Inquiry, Utterance
-from ecertmail.core import letter_mail
-from ecertmail.letter import Letter, LetterKind, Reason, Refused, Shown, Templates
-from ecertmail.official import File, Language, Official, Purpose, Ticket
-from ecertmail.parties import Authority
+from ecertmail.flow.post import Post
+from ecertmail.letter import Letter, LetterKind, Reason, Refused, Shown
+from ecertmail.official import File, Language, Official, Purpose, Role, Ticket
+from ecertmail.parties import OWN
 from ecertmail.ports import OpenPgp, Transaction
 
-KIND = "letter"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offered:
-    """A certificate with fresh choices for one official, and the ticket that a reply is tied to."""
-
-    shown: Shown
-    reply_to: str
-    token: str
-
-
 Show = Callable[[Transaction, str, str], Shown]
-"""How a certificate is shown to a duty officer: (transaction, issuer, number)."""
+"""How a certificate is shown without choices: (transaction, issuer, number)."""
 
-Offer = Callable[[Transaction, Official, str, str, datetime], Offered]
-"""How it is shown to the official who decides, with a new ticket: (transaction, official, issuer, number, now)."""
+Offer = Callable[[Transaction, Official, str, str, datetime], tuple[Shown, Ticket | None]]
+"""How it is shown to an official who may decide, with a new ticket: (transaction, official, issuer, number, now)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,40 +38,34 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InquiryPost:
-    """Writes and stages letters; `token` and `address` make of a ticket what stands in a mail.
+    """Writes letters about inquiries.
 
-    `operator` is told when nobody is there to answer, `escalate_to` when nobody does; either may be empty.
+    `operator` is told when nobody is there to answer, `escalate_to` when nobody does; either address may be empty.
     """
 
-    authority: Authority
-    templates: Templates
-    token: Callable[[Ticket], str]
-    address: Callable[[str], str]
+    post: Post
     show: Show
     offer: Offer
-    new_message_id: Callable[[], str]
     operator: str = ""
     escalate_to: str = ""
     ticket_life: timedelta = timedelta(days=60)
 
-    def ask(
-        self, commit: Commit, inquiry: Inquiry, question: Utterance, kind: LetterKind = LetterKind.INQUIRY
-    ) -> int:
+    def ask(self, commit: Commit, inquiry: Inquiry, question: Utterance, kind: LetterKind = LetterKind.INQUIRY) -> int:
         """Send a question to every duty officer, each with a ticket of their own; return how many there are."""
         officials = commit.tx.officials
         duty, until = officials.duty(), commit.now + self.ticket_life
         for official in duty:
             ticket = officials.give_ticket(Purpose.ANSWER, official.id, (), until, inquiry.id)
             letter = self._letter(commit, kind, inquiry, question, official)
-            token = self.token(ticket)
-            self._send(commit, official.address, letter, token, self.address(token), files=question.files)
+            self._send(commit, official, letter, given=ticket, files=question.files)
         return len(duty)
 
     def tell_office(self, commit: Commit, address: str, inquiry: Inquiry, question: Utterance) -> None:
         """Tell an office, if there is one, that a question is not answered."""
         if address:
-            letter = self._letter(commit, LetterKind.INQUIRY_REMINDER, inquiry, question)
-            self._send(commit, address, replace(letter, overdue=True))
+            office = _office(address, commit.now)
+            letter = self._letter(commit, LetterKind.INQUIRY_REMINDER, inquiry, question, office)
+            self._send(commit, office, replace(letter, overdue=True))
 
     def pass_on(self, commit: Commit, inquiry: Inquiry, answer: Utterance, official: Official) -> None:
         """Send the official who asked what was answered, with the choices as they are now."""
@@ -94,9 +76,14 @@ class InquiryPost:
         self._to_asker(commit, LetterKind.STILL_WAITING, inquiry, question, official, ())
 
     def answer(
-        self, commit: Commit, kind: LetterKind, inquiry: Inquiry, said: Utterance, reply: Reply,
+        self,
+        commit: Commit,
+        kind: LetterKind,
+        inquiry: Inquiry,
+        said: Utterance,
+        reply: Reply,
         left_out: Sequence[str] = (),
-    ) -> None:  # fmt: skip
+    ) -> int | None:
         """Answer a duty officer's mail: it was sent, there was nothing in it, or the inquiry is over."""
         over = kind is LetterKind.NOT_RECORDED
         letter = self._letter(commit, kind, inquiry, said, reply.official)
@@ -105,28 +92,27 @@ class InquiryPost:
             files=(*letter.files, *left_out),
             refused=(Refused(number=inquiry.number, reason=Reason.CLOSED),) if over else (),
         )
-        token = "" if over else self.token(reply.ticket)
-        to = self.address(token) if token else ""
-        self._send(commit, reply.official.address, letter, token, to, answers=reply.message_id)
+        given = None if over else reply.ticket
+        return self._send(commit, reply.official, letter, given=given, answers=reply.message_id)
 
     def _to_asker(
-        self, commit: Commit, kind: LetterKind, inquiry: Inquiry, said: Utterance, official: Official,
+        self,
+        commit: Commit,
+        kind: LetterKind,
+        inquiry: Inquiry,
+        said: Utterance,
+        official: Official,
         files: Sequence[File],
-    ) -> None:  # fmt: skip
-        offered = self.offer(commit.tx, official, inquiry.issuer, inquiry.number, commit.now)
-        letter = replace(self._letter(commit, kind, inquiry, said, official), shown=(offered.shown,))
-        self._send(commit, official.address, letter, offered.token, offered.reply_to, files=files)
+    ) -> None:
+        shown, given = self.offer(commit.tx, official, inquiry.issuer, inquiry.number, commit.now)
+        letter = replace(self._letter(commit, kind, inquiry, said, official), shown=(shown,))
+        self._send(commit, official, letter, given=given, files=files)
 
-    def _letter(
-        self, commit: Commit, kind: LetterKind, inquiry: Inquiry, said: Utterance, reader: Official | None = None
-    ) -> Letter:
-        return Letter(
-            kind=kind,
-            language=reader.language if reader else Language.EN,
-            authority=self.authority.name,
-            address=self.authority.address,
-            reader=reader.name if reader else "",
-            now=commit.now,
+    def _letter(self, commit: Commit, kind: LetterKind, inquiry: Inquiry, said: Utterance, reader: Official) -> Letter:
+        return self.post.letter(
+            kind,
+            reader,
+            commit.now,
             shown=(self.show(commit.tx, inquiry.issuer, inquiry.number),),
             text=said.content,
             files=tuple(file.name for file in said.files),
@@ -138,12 +124,21 @@ class InquiryPost:
         )
 
     def _send(
-        self, commit: Commit, to: str, letter: Letter, token: str = "", reply_to: str = "", *,
-        answers: str | None = None, files: Sequence[File] = (),
-    ) -> None:  # fmt: skip
-        draft = letter_mail.draft(
-            self.authority, to, self.templates.render(replace(letter, reply_to=reply_to)), self.new_message_id(),
-            commit.now, token=token, reply_to=reply_to, answers=answers, attachments=files,
-        )  # fmt: skip
-        mail = commit.tx.put_mail(draft.message_id, draft.signed(commit.openpgp.sign(draft.part)), draft.mic)
-        commit.tx.stage(mail, KIND, to, "", commit.now)
+        self,
+        commit: Commit,
+        reader: Official,
+        letter: Letter,
+        *,
+        given: Ticket | None = None,
+        answers: str | None = None,
+        files: Sequence[File] = (),
+    ) -> int | None:
+        return self.post.send(commit.tx, reader, letter, commit.openpgp, given=given, answers=answers, files=files)
+
+
+def _office(address: str, now: datetime) -> Official:
+    """An address of this authority that no person stands for; it gets letters and no tickets."""
+    return Official(
+        id="office", address=address, name="", post="", language=Language.EN, partner=OWN, role=Role.ANSWERS,
+        created_at=now,
+    )  # fmt: skip

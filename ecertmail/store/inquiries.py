@@ -12,7 +12,7 @@ from ecertmail.store.database import iso
 
 _NAMES = ("id", "issuer", "number", "partner", "official", "reference", "state", "opened_at", "due_at", "reminded_at",
           "escalated_at")  # fmt: skip
-_SELECT = f"SELECT {','.join(f'i.{name}' for name in _NAMES)}"  # noqa: S608
+_SELECT = f"SELECT {','.join(f'i.{name}' for name in _NAMES)}"
 _ASKER = "(SELECT u.operator FROM utterance u WHERE u.inquiry=i.id AND u.turn='request' ORDER BY u.id LIMIT 1)"
 
 
