@@ -17,7 +17,7 @@ FIND = (
 )
 VERSIONS = (
     "SELECT v.issuer, v.entry, v.status, v.sha256, v.replaced_by, e.record FROM version v"
-    " CROSS JOIN entry e ON e.idx=v.entry WHERE v.number=? AND v.kind<>'conflict' ORDER BY v.entry"
+    " CROSS JOIN entry e ON e.idx=v.entry WHERE v.number=? AND v.kind<>'conflict' ORDER BY v.issuer, v.entry"
 )
 # CROSS JOIN keeps SQLite from walking through all certificates to ask for each whether it is wanted.
 EXISTING = (
