@@ -79,11 +79,11 @@ class LookUps(Protocol):
     def put_miss(self, official: str, number: str, now: datetime) -> None:
         """Remember that an official asked for a number in vain; what is older than 90 days is forgotten."""
 
-    def misses(self, official: str, since: datetime) -> int:
-        """Count what an official asked for in vain since then."""
+    def misses(self, official: str, since: datetime, most: int) -> int:
+        """Count up to `most` what an official asked for in vain since then."""
 
-    def misses_of(self, number: str, since: datetime) -> int:
-        """Count how often anybody asked for a number in vain since then."""
+    def misses_of(self, number: str, since: datetime, most: int) -> int:
+        """Count up to `most` how often anybody asked for a number in vain since then."""
 
 
 class LooksUp(Protocol):

@@ -130,11 +130,12 @@ class LookUps:
 
     def _missed(self, tx: Transaction, official: Official, number: str, now: datetime) -> None:
         """Count it; too many within a day are one alarm, whose words do not change before the next day."""
+        most, since = self.misses_to_alarm, now - _DAY
         tx.look_ups.put_miss(official.id, number, now)
-        often = f"in vain {self.misses_to_alarm} times or more within a day, last on {now:%Y-%m-%d}"
-        if tx.look_ups.misses(official.id, now - _DAY) >= self.misses_to_alarm:
+        often = f"in vain {most} times or more within a day, last on {now:%Y-%m-%d}"
+        if tx.look_ups.misses(official.id, since, most) == most:
             self._alarm(tx, f"misses:{official.id}", f"official {official.id} looked up certificates {often}", now)
-        if tx.look_ups.misses_of(number, now - _DAY) >= self.misses_to_alarm:
+        if tx.look_ups.misses_of(number, since, most) == most:
             self._alarm(tx, f"number:{number}", f"number {number} was looked up {often}", now)
 
     def _alarm(self, tx: Transaction, what: str, text: str, now: datetime) -> None:
