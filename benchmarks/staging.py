@@ -2,20 +2,19 @@
 
 import io
 import itertools
-import sqlite3
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from benchmarks.filled import fill
 from benchmarks.ratio import Ratio, compare
-from ecertmail.core.merkle import leaf_hash
 from ecertmail.edge import log
 from ecertmail.edge.schedule import next_run
 from ecertmail.flow.publish import Publisher
 from ecertmail.store.ledger import SqliteLedger
-from tests.builders import CHINA, NOW, certificate, examiner
+from tests.builders import CHINA, NOW, examiner
 from tests.core.test_audience import SUBSCRIPTION
 
 SMALL, LARGE, FRESH, SUBSCRIBERS, REPEATS = 1_000, 1_000_000, 500, 20, 5
@@ -34,7 +33,7 @@ def measure() -> Ratio:
 
 def _run(file: Path, size: int) -> Callable[[], None]:
     ledger, serial = SqliteLedger(file), itertools.count()
-    _fill(file, 0, size)
+    fill(file, 0, size)
     end = size - 1
     with ledger.transaction() as tx:
         for number in range(SUBSCRIBERS):
@@ -48,24 +47,7 @@ def _run(file: Path, size: int) -> Callable[[], None]:
     first = itertools.count(size, FRESH)
 
     def run() -> None:
-        _fill(file, next(first), FRESH)
+        fill(file, next(first), FRESH)
         assert publisher.publish_due(openpgp, NOW + timedelta(days=1)) == SUBSCRIBERS
 
     return run
-
-
-def _fill(file: Path, first: int, count: int) -> None:
-    """Put certificates into the tables directly: going through the mail would take hours."""
-    octets, record = certificate().octets, b'{"at":"2026-01-01T00:00:00Z"}'
-    leaf = leaf_hash(record)
-    with sqlite3.connect(file) as db:
-        places = range(first, first + count)
-        db.executemany("INSERT INTO entry VALUES (?,'certificate',?,?)", ((n, record, leaf) for n in places))
-        db.executemany(
-            "INSERT INTO version VALUES (?,'certificate','nz',?,'70','',?,?)",
-            ((n, f"NZ-{n}", "", octets) for n in places),
-        )
-        db.executemany(
-            "INSERT INTO certificate VALUES ('nz',?,'70','','certificates','','NZ','CN','Lamb',?)",
-            ((f"NZ-{n}", n) for n in places),
-        )

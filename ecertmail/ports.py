@@ -12,6 +12,7 @@ from ecertmail.conversation import People
 from ecertmail.core.mailbox import Deed, Found, Health, LeftOut
 from ecertmail.core.notice import SetAside
 from ecertmail.delivery import Attempt, Delivery, Room, Settled
+from ecertmail.looked_up import LooksUp
 from ecertmail.message import Decrypted, Envelope, KeyOffer, Origin, Place, SignatureCheck, Spooled, SpoolEnd
 from ecertmail.model import Certificate, Earlier, Examination, Known
 from ecertmail.subscription import Subscriptions
@@ -47,7 +48,7 @@ class Quarantine(Protocol):
         """Return what was quarantined since then, oldest first."""
 
 
-class Transaction(Answers, People, Protocol):
+class Transaction(Answers, People, LooksUp, Protocol):
     """One commit of the ledger: entries, state, receipt and deliveries together, or none of them."""
 
     def decided(self, spool_id: str) -> bool:

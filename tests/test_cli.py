@@ -93,6 +93,7 @@ def test_status_lookup_and_ledger_show_what_was_recorded(daemon: Installation, s
     assert "issued (70)" in daemon.cli("lookup", "NZ/1").output
     found = json.loads(daemon.cli("lookup", "NZ/1", "--json").stdout)[0]
     entry = found["versions"][0]["entry"]
+    assert found["qr"] == f"ECERT:NZ:NZ/1:{found['versions'][0]['sha256']}"
     assert 'certificate id="NZ/1"' in daemon.cli("lookup", "--xml", str(entry), "NZ/1").output
     assert daemon.cli("lookup", "NZ/2").exit_code == 4
     tail = json.loads(daemon.cli("ledger", "tail", "--json").stdout)

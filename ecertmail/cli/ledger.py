@@ -2,10 +2,13 @@
 
 import json
 import sys
+from dataclasses import asdict
 
 import click
 
 from ecertmail.cli.common import CHECK_FAILED, Group, fail, json_option, load, pairs, show_json, table
+from ecertmail.config import Config
+from ecertmail.core.printed import qr_text
 from ecertmail.errors import NotFoundError
 from ecertmail.model import CertificateStatus
 from ecertmail.parties import OWN
@@ -31,14 +34,21 @@ def lookup(context: click.Context, number: str, as_json: bool, entry: int | None
             raise NotFoundError(f"{number}: has no version at entry {entry}")
         sys.stdout.buffer.write(reader.octets(entry) + b"\n")
     elif as_json:
-        show_json(found)
+        show_json([{**asdict(one), "qr": _qr(one, config)} for one in found])
     else:
         names = {partner.id: partner.name for partner in config.partners} | {OWN: config.authority.name}
         for one in found:
-            _show(one, names.get(one.issuer, one.issuer))
+            _show(one, names.get(one.issuer, one.issuer), _qr(one, config))
 
 
-def _show(found: Found, issuer: str) -> None:
+def _qr(found: Found, config: Config) -> str:
+    """The text for the QR code of a printed copy: of what its issuer sent last."""
+    countries = {partner.id: partner.country for partner in config.partners} | {OWN: config.authority.country}
+    sha256 = next(version.sha256 for version in reversed(found.versions) if version.kind == "certificate")
+    return qr_text(countries.get(found.issuer, found.exporting), found.number, sha256)
+
+
+def _show(found: Found, issuer: str, qr: str) -> None:
     pairs(
         [
             ("number", found.number),
@@ -48,6 +58,7 @@ def _show(found: Found, issuer: str) -> None:
             ("type", found.type or "-"),
             ("issued", found.issued_at or "-"),
             ("from, to", f"{found.exporting}, {found.importing or '-'}"),
+            ("QR code", qr),
         ]
     )
     for version in found.versions:

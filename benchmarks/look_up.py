@@ -1,0 +1,112 @@
+"""(g) Looking up for an official: against the bare row, and in a million certificates against a thousand.
+
+What is asked is half known and half one digit wrong, which costs a search for numbers nearby; both are also told alone.
+"""
+
+import io
+import itertools
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.filled import fill
+from benchmarks.ratio import Ratio, compare
+from ecertmail.edge import log
+from ecertmail.flow.look_up import LookedUp, LookUps
+from ecertmail.looked_up import Asked
+from ecertmail.official import Language, Official
+from ecertmail.store.ledger import SqliteLedger
+from tests.builders import CHINA, NOW, new_zealand
+
+SMALL, LARGE, ASKED, REPEATS = 1_000, 1_000_000, 500, 9
+_STEP = 7919  # a prime, so that what is asked for lies all over the ledger
+
+_OFFICIAL = Official(
+    id="li", address="li@customs.example", name="Li Wei", post="", language=Language.ZH, partner="self", created_at=NOW
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ledger:
+    """A filled ledger, and the numbers that are asked of it: each time others, so that no cache knows them."""
+
+    file: Path
+    ledger: SqliteLedger
+    look_ups: LookUps
+    known: Iterator[str]
+    unknown: Iterator[str]
+
+    @staticmethod
+    def of(file: Path, size: int) -> "_Ledger":
+        ledger, first = SqliteLedger(file), LARGE - size  # numbers as long as the others: a long one has more near it
+        fill(file, first, size)
+        look_ups = LookUps(
+            authority=CHINA, partners={"nz": new_zealand()}, misses_to_alarm=5,
+            log=log.make("json", "info", io.StringIO()),
+        )  # fmt: skip
+        places = (first + n * _STEP % size for n in itertools.count())
+        known, unknown = itertools.tee(places)
+        return _Ledger(file, ledger, look_ups, (f"NZ-{n}" for n in known), (f"NZ-{n}X" for n in unknown))
+
+    def answer(self, numbers: Iterable[str]) -> LookedUp:
+        """What `LookUps` says of so many numbers, each asked for alone, in one commit."""
+        with self.ledger.transaction() as tx:
+            told = [
+                self.look_ups.answer(tx, _OFFICIAL, (Asked(number=number),), NOW, "benchmark")
+                for number in itertools.islice(numbers, ASKED)
+            ]
+        return LookedUp(
+            pairs=tuple(pair for one in told for pair in one.pairs),
+            unknown=tuple(unknown for one in told for unknown in one.unknown),
+        )
+
+    def find(self) -> None:
+        """Look up numbers that are there."""
+        assert len(self.answer(self.known).pairs) == ASKED
+
+    def miss(self) -> None:
+        """Look up numbers that are not there, but one that is near each."""
+        assert all(one.near for one in self.answer(self.unknown).unknown)
+
+    def both(self) -> None:
+        """Look up both kinds."""
+        self.find()
+        self.miss()
+
+    def bare(self) -> Callable[[], None]:
+        """The floor: the same rows by the same indexes through a connection as ours, as SQLite gives them."""
+        db = sqlite3.connect(self.file, isolation_level=None)
+        db.execute("PRAGMA cache_size=-65536")
+
+        def run() -> None:
+            db.execute("BEGIN IMMEDIATE")
+            for number in itertools.islice(self.known, ASKED):
+                assert db.execute("SELECT * FROM certificate WHERE number=?", (number,)).fetchall()
+                assert db.execute("SELECT * FROM version WHERE number=?", (number,)).fetchall()
+            db.execute("COMMIT")
+
+        return run
+
+
+def measure() -> tuple[Ratio, ...]:
+    """Look up in a ledger with a million certificates, in one with a thousand, and read the bare rows."""
+    with tempfile.TemporaryDirectory(prefix="ecertmail-bench-") as name:
+        large, small = (_Ledger.of(Path(name) / f"{size}.db", size) for size in (LARGE, SMALL))
+        bare = large.bare()
+        try:
+            return (
+                _ratio("look-up", large.find, bare, 8, f"the bare row and its versions, {LARGE:,} certificates"),
+                _ratio("look-up-near", large.miss, bare, 60, f"the same, for numbers that are one slip off, {LARGE:,}"),
+                _ratio("look-up-size", large.both, small.both, 1.5, f"both, {SMALL:,} certificates, not {LARGE:,}"),
+            )
+        finally:
+            large.ledger.close()
+            small.ledger.close()
+
+
+def _ratio(name: str, ours: Callable[[], None], floor: Callable[[], None], aim: float, against: str) -> Ratio:
+    value = compare(ours, floor, REPEATS)
+    against = f"{against}; {ASKED} look-ups, median of {REPEATS}"
+    return Ratio(name=name, value=value, aim=aim, higher_is_better=False, against=against)
