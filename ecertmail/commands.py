@@ -6,6 +6,7 @@ from datetime import datetime
 from ecertmail import steps
 from ecertmail.config import Config
 from ecertmail.errors import NotFoundError
+from ecertmail.flow import inquiry_watch
 from ecertmail.ports import EventLog
 from ecertmail.store import subscriptions
 from ecertmail.store.ledger import SqliteLedger
@@ -33,6 +34,8 @@ def carry_out(
             with ledger.transaction() as tx:
                 if not tx.clear_alarm(request["id"], moment):
                     raise NotFoundError(f"{request['id']}: no such alarm is open; see `ecertmail alarm list`")
+        case "inquiry.close":
+            inquiry_watch.close(ledger, request["id"], log, moment)
         case "release":
             spool.release(request["id"], moment)
         case "drop":

@@ -29,14 +29,17 @@ class Hours:
 
 
 def steps(inquiry: Inquiry, hours: Hours, now: datetime) -> frozenset[Step]:
-    """Return everything that is due; it stays so until it is written down that it happened."""
+    """Return everything that is due; it stays so until it is written down that it happened.
+
+    An escalation before the end of the time is one that those who wait hear nothing of; there is one more at its end.
+    """
     if inquiry.state is not InquiryState.OPEN:
         return frozenset()
     ours, waits = inquiry.issuer == OWN, now - inquiry.opened_at
     cases = {
         Step.REMIND: ours and inquiry.reminded_at is None and waits >= hours.remind_after,
         Step.ESCALATE: ours and inquiry.escalated_at is None and waits >= hours.escalate_after,
-        Step.OVERDUE: now >= inquiry.due_at,
+        Step.OVERDUE: now >= inquiry.due_at > (inquiry.escalated_at or inquiry.opened_at),
     }
     return frozenset(step for step, holds in cases.items() if holds)
 
@@ -68,7 +71,7 @@ def unheard(inquiry: Inquiry) -> str:
 
 
 def overdue(inquiry: Inquiry) -> str:
-    """Say that the answer should be there; the sentence is the same until somebody asks again."""
+    """Say that the answer should be there."""
     by = "this authority" if inquiry.issuer == OWN else f"partner {inquiry.issuer}"
     return f"{_named(inquiry)} was to be answered by {by} until {inquiry.due_at:%Y-%m-%d %H:%M}"
 

@@ -68,12 +68,10 @@ class InquiryBook:
         )  # fmt: skip
         return said
 
-    def alarm(self, commit: Commit, inquiry: Inquiry, text: str) -> bool:
-        """Raise an alarm; say whether there is anything new in it."""
-        new = commit.tx.raise_alarm(deadline.alarm(inquiry), text, commit.now)
-        if new:
+    def alarm(self, commit: Commit, inquiry: Inquiry, text: str) -> None:
+        """Raise an alarm, or change the words of the one that there is."""
+        if commit.tx.raise_alarm(deadline.alarm(inquiry), text, commit.now):
             self.log.error("alarm.raised", alarm=deadline.alarm(inquiry), text=text)
-        return new
 
 
 def question(thread: Sequence[Utterance]) -> Utterance:

@@ -48,10 +48,12 @@ class InquiryWatch:
             inquiry = self._remind(commit, inquiry)
         if Step.ESCALATE in steps:
             inquiry = self._escalate(commit, inquiry)
-        told = Step.OVERDUE in steps and self._overdue(commit, inquiry)
-        if inquiry != before:
-            commit.tx.inquiries.put(inquiry)
-        return told or inquiry != before
+        if Step.OVERDUE in steps:
+            inquiry = self._overdue(commit, inquiry)
+        if inquiry == before:
+            return False
+        commit.tx.inquiries.put(inquiry)
+        return True
 
     def _remind(self, commit: Commit, inquiry: Inquiry) -> Inquiry:
         """Remind the duty officers, as soon as there are any."""
@@ -67,16 +69,15 @@ class InquiryWatch:
         self.log.error("inquiry.escalated", inquiry=inquiry.name, number=inquiry.number)
         return replace(inquiry, escalated_at=commit.now)
 
-    def _overdue(self, commit: Commit, inquiry: Inquiry) -> bool:
-        """Raise the last alarm, whose words are new only once; the official who asked is told with it."""
-        if not self.book.alarm(commit, inquiry, deadline.overdue(inquiry)):
-            return False
+    def _overdue(self, commit: Commit, inquiry: Inquiry) -> Inquiry:
+        """Raise the last alarm, and tell the official who asked, if that is one of ours."""
+        self.book.alarm(commit, inquiry, deadline.overdue(inquiry))
         official = commit.tx.officials.get(inquiry.official) if inquiry.official else None
         if official is not None and official.state is OfficialState.ACTIVE:
             asked = question(commit.tx.inquiries.thread(inquiry.id))
             self.post.still_waiting(commit, inquiry, asked, official)
         self.log.error("inquiry.overdue", inquiry=inquiry.name, number=inquiry.number, issuer=inquiry.issuer)
-        return True
+        return replace(inquiry, escalated_at=commit.now)
 
 
 def close(ledger: Ledger, name: str, log: EventLog, now: datetime) -> None:

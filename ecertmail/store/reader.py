@@ -11,6 +11,7 @@ from ecertmail.core.merkle import root_hash
 from ecertmail.model import Entry
 from ecertmail.official import Decided, Official
 from ecertmail.store import database, inquiries, officials, subscriptions
+from ecertmail.store.inquiries import Listed, Waiting
 from ecertmail.subscription import Subscription
 
 
@@ -157,7 +158,7 @@ class LedgerReader:
         """Return the entries of decisions that the log knows nothing of, or that name a wrong successor."""
         return officials.stray_decisions(self._db)
 
-    def inquiries(self, *states: InquiryState) -> list[inquiries.Listed]:
+    def inquiries(self, *states: InquiryState) -> list[Listed]:
         """Return the inquiries in these states, the newest first."""
         return inquiries.listed(self._db, *states)
 
@@ -165,7 +166,7 @@ class LedgerReader:
         """Return one inquiry and all that was said in it."""
         return inquiries.conversation(self._db, inquiry_id)
 
-    def waiting_inquiries(self, now: datetime) -> inquiries.Waiting:
+    def waiting_inquiries(self, now: datetime) -> Waiting:
         """Count what waits for an answer."""
         return inquiries.counted(self._db, now)
 
