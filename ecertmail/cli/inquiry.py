@@ -65,7 +65,7 @@ def show(context: click.Context, name: str, folder: Path | None, as_json: bool) 
         said = [_spoken(one, place, said) for place, said in enumerate(thread, 1)]
         show_json(_facts(one, asked_by, now) | {"thread": said})
         return
-    pairs([*_head(one, now), *(pair for place, said in enumerate(thread, 1) for pair in _lines(one, place, said))])
+    pairs([*_head(one, now), *(pair for said in thread for pair in _lines(said))])
 
 
 @inquiry.command(epilog="\b\nExample:\n  ecertmail inquiry close Q17")
@@ -137,7 +137,7 @@ def _head(one: Inquiry, now: datetime) -> list[tuple[str, str]]:
     ]
 
 
-def _lines(one: Inquiry, place: int, said: Utterance) -> list[tuple[str, str]]:
+def _lines(said: Utterance) -> list[tuple[str, str]]:
     """One contribution, each line of it without what could change the terminal."""
     head = f"{printable(said.operator)}, {_time(said.at)}, {said.assurance.value}, entry {said.entry}"
     content = "\n".join(map(printable, said.content.splitlines())) or "-"
