@@ -5,6 +5,7 @@ from datetime import datetime
 
 from ecertmail import steps
 from ecertmail.config import Config
+from ecertmail.errors import NotFoundError
 from ecertmail.ports import EventLog
 from ecertmail.store import subscriptions
 from ecertmail.store.ledger import SqliteLedger
@@ -28,6 +29,10 @@ def carry_out(
     if request.get("do", "").startswith("delivery."):
         steps.reconciler(config, ledger, log).command(request, moment)
     match request.get("do"):
+        case "alarm.close":
+            with ledger.transaction() as tx:
+                if not tx.clear_alarm(request["id"], moment):
+                    raise NotFoundError(f"{request['id']}: no such alarm is open; see `ecertmail alarm list`")
         case "release":
             spool.release(request["id"], moment)
         case "drop":

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from ecertmail.official import File
+from ecertmail.official import File, Officials
 from ecertmail.parties import Assurance
 
 
@@ -100,3 +100,15 @@ class Inquiries(Protocol):
 
     def waiting(self) -> Sequence[Inquiry]:
         """Return every open inquiry, the oldest first."""
+
+
+class People(Protocol):
+    """The part of a commit of the ledger that is about officials and what they say."""
+
+    @property
+    def officials(self) -> Officials:
+        """Officials, tickets and decisions, within this commit."""
+
+    @property
+    def inquiries(self) -> Inquiries:
+        """Conversations, within this commit."""

@@ -8,6 +8,7 @@ from threading import Event
 from typing import Protocol
 
 from ecertmail.answers import Answers
+from ecertmail.conversation import People
 from ecertmail.core.mailbox import Deed, Found, Health, LeftOut
 from ecertmail.core.notice import SetAside
 from ecertmail.delivery import Attempt, Delivery, Room, Settled
@@ -47,7 +48,7 @@ class Quarantine(Protocol):
         """Return what was quarantined since then, oldest first."""
 
 
-class Transaction(Answers, LooksUp, Protocol):
+class Transaction(Answers, People, LooksUp, Protocol):
     """One commit of the ledger: entries, state, receipt and deliveries together, or none of them."""
 
     def decided(self, spool_id: str) -> bool:

@@ -8,6 +8,7 @@ import click
 
 from ecertmail import __version__
 from ecertmail.cli import (
+    alarm,
     delivery,
     install,
     issue,
@@ -60,6 +61,7 @@ for command in (
     partner.partner,
     spool.spool,
     delivery.delivery,
+    alarm.alarm,
     mailbox.mailbox,
     subscriber.subscriber,
     report.report,

@@ -49,6 +49,15 @@ def documents(certificates: Sequence[Fresh]) -> list[tuple[str, bytes]]:
     return files + [(f"certificate-{other.entry}.xml", _document(other.octets)) for other in others]
 
 
+def list_header(authority: Authority, subscription: Subscription, leave: str) -> dict[str, str]:
+    """Return the header fields by which mail programs know a subscription, and offer to end it (RFC 2919, RFC 2369)."""
+    ours = authority.address
+    return {
+        "List-Id": f"<{subscription.id}.certificates.{ours.rpartition('@')[2]}>",
+        "List-Unsubscribe": f"<mailto:{ours}?subject={quote(leave)}>",
+    }
+
+
 def _document(octets: bytes) -> bytes:
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + octets + b"\n"
 
@@ -62,8 +71,7 @@ def _header(head: Letterhead, certificates: Sequence[Fresh]) -> dict[str, str]:
         "Date": format_datetime(head.now),
         "Message-ID": head.message_id,
         "Auto-Submitted": "auto-generated",
-        "List-Id": f"<{head.subscription.id}.certificates.{ours.rpartition('@')[2]}>",
-        "List-Unsubscribe": f"<mailto:{ours}?subject={quote(head.leave)}>",
+        **list_header(head.authority, head.subscription, head.leave),
         LOOP: ours,
     }
     return header | ({"Disposition-Notification-To": ours} if head.subscription.partner else {})

@@ -33,9 +33,9 @@ def _subscribe(wellington: DemoNode, beijing: DemoNode) -> None:
 
 def _issue(wellington: DemoNode, beijing: DemoNode, relay: Relay) -> None:
     chapter("New Zealand issues two certificates by dropping a file")
-    _drop(wellington, "today.xml", "Approved", *_ISSUED)
+    drop(wellington, "today.xml", "Approved", *_ISSUED)
     for number in _ISSUED:
-        wait_for(f"{number} in China", _has(beijing, number, "70"))
+        wait_for(f"{number} in China", has(beijing, number, "70"))
         seen(f"{number} is in China's ledger, pushed by New Zealand's node")
     wait_for("China's receipt for the push", lambda: _acknowledged(wellington, beijing, 2))
     seen("China's receipts came back with the hash of what was sent, and closed the deliveries")
@@ -47,14 +47,14 @@ def _issue(wellington: DemoNode, beijing: DemoNode, relay: Relay) -> None:
 
 def _withdraw(wellington: DemoNode, beijing: DemoNode, relay: Relay) -> None:
     chapter("The next minute one of them is withdrawn")
-    _drop(wellington, "sorry.xml", "Withdrawn", _ISSUED[1])
-    wait_for("the withdrawal in China", _has(beijing, _ISSUED[1], "40"))
+    drop(wellington, "sorry.xml", "Withdrawn", _ISSUED[1])
+    wait_for("the withdrawal in China", has(beijing, _ISSUED[1], "40"))
     second = wait_for("the withdrawal at the border post", lambda: relay.mails()[1:])
     expect(f"{_ISSUED[1]}: WITHDRAWN" in second[0].decode(), "the border post was told something else")
     seen(f"{_ISSUED[1]} is withdrawn in China's ledger, and the border post was told")
 
 
-def _drop(node: DemoNode, name: str, status: str, *numbers: str) -> None:
+def drop(node: DemoNode, name: str, status: str, *numbers: str) -> None:
     """Write certificates as another program would: under another name first, then renamed in."""
     text = (_HERE / "certificates.xml").read_text(encoding="utf-8")
     begin, end = text.index("<certificate "), text.index("</certificates>")
@@ -65,7 +65,9 @@ def _drop(node: DemoNode, name: str, status: str, *numbers: str) -> None:
     (folder / f".{name}").rename(folder / name)
 
 
-def _has(node: DemoNode, number: str, status: str) -> Callable[[], bool]:
+def has(node: DemoNode, number: str, status: str) -> Callable[[], bool]:
+    """Return what looks whether a certificate is there with a status."""
+
     def look() -> bool:
         found: list[dict[str, Any]] = node.find(number)
         return bool(found) and found[0]["status"] == status

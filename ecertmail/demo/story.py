@@ -7,6 +7,7 @@ from ecertmail.demo.node import DemoNode, wait_for
 from ecertmail.demo.pushing import tell_of_pushes
 from ecertmail.demo.relay import Relay
 from ecertmail.demo.telling import chapter, expect, seen
+from ecertmail.demo.verifying import tell_of_verifying
 
 _HERE = Path(__file__).parent
 _NUMBERS = ("NZL2009/0001/26", "NZ-2026-004711")
@@ -24,6 +25,7 @@ def tell(folder: Path, wellington: DemoNode, beijing: DemoNode, relay: Relay, ke
     _replay(folder, wellington, beijing)
     _forge(folder, wellington, beijing)
     tell_of_pushes(wellington, beijing, relay)
+    tell_of_verifying(wellington, beijing, relay)
     _end(wellington, beijing)
 
 

@@ -43,6 +43,7 @@ class Examiner:
                 wish=unsubscribe.read(mime.headline(octets).subject),
                 reports=bounce.read(octets),
                 reported_to=bounce.addressed(octets),
+                written=self._written(octets),
             )
         signed = message.signed_octets
         check = self.openpgp.check(signed, message.signature)
@@ -63,6 +64,7 @@ class Examiner:
             findings=(content,) if isinstance(content, Finding) else (),
             mic=compose.mic(signed),
             reports=read_receipt.answer(signed) if trusted and is_receipt else (),
+            written=None if trusted or message.encrypted else self._written(octets),
         )
 
     def _read(self, octets: bytes) -> SignedMessage | Finding:

@@ -13,6 +13,7 @@ from ecertmail.core import record
 from ecertmail.core.judge import judge
 from ecertmail.errors import EcertmailError, WorkersError
 from ecertmail.flow.command import Commander
+from ecertmail.flow.desk import Desk
 from ecertmail.flow.leave import Leaver
 from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.record import known, record_results
@@ -34,6 +35,7 @@ class Processor:
     leaver: Leaver
     reconciler: Reconciler
     commander: Commander
+    desk: Desk
     log: EventLog
 
     def begin(self, claimed: Sequence[Spooled], examiner: Examining) -> list[Begun]:
@@ -104,11 +106,14 @@ class Processor:
         openpgp: OpenPgp,
         now: datetime,
     ) -> tuple[Outcome, Verdict]:
-        """What nobody signed may still end a subscription with our token, or report on a delivery of ours."""
+        """What no partner signed may still end a subscription, report on a delivery of ours, or be an official's."""
         if self.leaver.leave(tx, spool_id, examination, openpgp, now):
             return Outcome.UNSUBSCRIBED, Verdict(outcome=Outcome.UNSUBSCRIBED)
         # Nobody's word is in no log; a crash here finds the delivery in its new state and archives the mail.
-        return Outcome.REPORT if self.reconciler.reported(tx, examination, now) else verdict.outcome, verdict
+        if self.reconciler.reported(tx, examination, now):
+            return Outcome.REPORT, verdict
+        outcome = self.desk.take(tx, spool_id, examination, openpgp, now)
+        return (verdict.outcome, verdict) if outcome is None else (outcome, Verdict(outcome=outcome))
 
     def _record(
         self,

@@ -11,6 +11,7 @@ from datetime import datetime
 from ecertmail.core import audience, push, unsubscribe
 from ecertmail.core.compose import Draft
 from ecertmail.errors import KeyringError
+from ecertmail.flow.arrival import Arrivals
 from ecertmail.parties import Authority, Encryption, Partner
 from ecertmail.ports import EventLog, Ledger, OpenPgp, Transaction
 from ecertmail.subscription import Fresh, Subscription, SubscriptionState
@@ -32,6 +33,7 @@ class Publisher:
     bounces_to_pause: int
     new_message_id: Callable[[], str]
     log: EventLog
+    arrivals: Arrivals | None = None
 
     def due(self, now: datetime) -> list[Subscription]:
         """Return the subscriptions that have something new to look at, and whose time it is."""
@@ -97,9 +99,23 @@ class Publisher:
         self, tx: Transaction, subscription: Subscription, certificates: list[Fresh], openpgp: OpenPgp, now: datetime
     ) -> None:
         head = self._letterhead(subscription, now, self.new_message_id())
-        draft, octets = self._encrypted(head, certificates, openpgp) or self._in_clear(head, certificates, openpgp)
+        draft, octets = (
+            self._encrypted(head, certificates, openpgp)
+            or self._to_official(tx, head, certificates, openpgp)
+            or self._in_clear(head, certificates, openpgp)
+        )
         mail = tx.put_mail(draft.message_id, octets, draft.mic)
         tx.stage(mail, "push", subscription.address, "", now, expects=bool(subscription.partner))
+
+    def _to_official(
+        self, tx: Transaction, head: push.Letterhead, certificates: list[Fresh], openpgp: OpenPgp
+    ) -> tuple[Draft, bytes] | None:
+        """Write to somebody who can answer; None if the address is no official's."""
+        official = self.arrivals.official(tx, head.subscription) if self.arrivals else None
+        if self.arrivals is None or official is None:
+            return None
+        draft = self.arrivals.draft(tx, official, head.subscription, certificates, head.leave, head.now)
+        return draft, draft.signed(openpgp.sign(draft.part))
 
     def _in_clear(self, head: push.Letterhead, certificates: list[Fresh], openpgp: OpenPgp) -> tuple[Draft, bytes]:
         draft = push.draft(head, certificates)

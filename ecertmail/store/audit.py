@@ -28,6 +28,8 @@ def faults(ledger: LedgerReader, progress: Callable[[int], object] = int) -> Ite
         yield from _entry_faults(ledger, entry)
         progress(1)
     yield from (f"entry {index} is missing: its certificate version is still there" for index in ledger.orphans())
+    for index in ledger.stray_decisions():
+        yield f"entry {index}: a decision is stored for it that the log does not have, or names a wrong successor"
     for found, entry_index, newest, octets in ledger.current_rows():
         yield from _current_faults(ledger, found, entry_index, newest, octets)
     yield from (f"certificate {number} of {issuer} is recorded, but not listed" for issuer, number in ledger.unlisted())
@@ -39,6 +41,8 @@ def _entry_faults(ledger: LedgerReader, entry: Entry) -> Iterator[str]:
     said = _said(entry.record)
     if said.get("kind") != entry.kind:
         yield f"entry {entry.index}: the record is not of kind {entry.kind}"
+    if entry.kind == "decision":
+        yield from _decision_faults(ledger, entry.index, said)
     stored = ledger.stored_version(entry.index)
     if entry.kind not in _VERSIONED:
         if stored is not None:
@@ -49,6 +53,13 @@ def _entry_faults(ledger: LedgerReader, entry: Entry) -> Iterator[str]:
         yield f"entry {entry.index}: the stored version does not match the log"
     elif stored[4] and stored[4] != digest(stored[6]):
         yield f"entry {entry.index}: the stored certificate does not match the hash in the log"
+
+
+def _decision_faults(ledger: LedgerReader, index: int, said: dict[str, object]) -> Iterator[str]:
+    stored = ledger.decision_at(index)
+    names = ("issuer", "number", "decision", "partner")
+    if stored is None or any(said.get(name) != getattr(stored, name) for name in names):
+        yield f"entry {index}: the stored decision does not match the log"
 
 
 def _current_faults(ledger: LedgerReader, found: Found, entry: int, newest: int | None, octets: bytes) -> Iterator[str]:

@@ -14,7 +14,7 @@ from sqlite3 import Cursor
 from ecertmail.core.merkle import leaf_hash
 from ecertmail.message import KeyOffer
 from ecertmail.model import Certificate, CertificateStatus, Earlier, Known, Outcome
-from ecertmail.store import answers, database, look_up, subscriptions
+from ecertmail.store import answers, database, look_up, officials, subscriptions
 from ecertmail.store.database import iso
 from ecertmail.store.ledger_schema import migrations
 
@@ -179,6 +179,11 @@ class LedgerTransaction(answers.AnswersTransaction):
     def look_ups(self) -> look_up.LookUpTable:
         """Looking up, within this commit."""
         return look_up.LookUpTable(self._cursor)
+
+    @property
+    def officials(self) -> officials.OfficialTable:
+        """Officials, tickets and decisions, within this commit."""
+        return officials.OfficialTable(self._cursor)
 
     def _one(self, statement: str, *values: str) -> tuple[object, ...] | None:
         row = self._cursor.execute(statement, values).fetchone()

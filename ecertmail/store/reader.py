@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ecertmail.core.merkle import root_hash
 from ecertmail.model import Entry
-from ecertmail.store import database, subscriptions
+from ecertmail.official import Decided, Official
+from ecertmail.store import database, officials, subscriptions
 from ecertmail.subscription import Subscription
 
 
@@ -133,6 +134,26 @@ class LedgerReader:
     def subscriptions(self) -> list[Subscription]:
         """Return every subscription, removed ones too, the oldest first."""
         return [subscriptions.read(row) for row in self._db.execute(f"{subscriptions.SELECT} ORDER BY created_at, id")]
+
+    def officials(self) -> list[Official]:
+        """Return every official, suspended ones too, the oldest first."""
+        return officials.officials(self._db)
+
+    def decided_by(self, official_id: str) -> list[Decided]:
+        """Return all decisions of an official, the oldest first."""
+        return officials.decided_by(self._db, official_id)
+
+    def decisions(self, issuer: str, number: str) -> list[Decided]:
+        """Return all decisions on a certificate, the oldest first."""
+        return officials.decisions(self._db, issuer, number)
+
+    def decision_at(self, entry: int) -> Decided | None:
+        """Return the decision that is stored for an entry."""
+        return officials.decision_at(self._db, entry)
+
+    def stray_decisions(self) -> list[int]:
+        """Return the entries of decisions that the log knows nothing of, or that name a wrong successor."""
+        return officials.stray_decisions(self._db)
 
     def orphans(self) -> list[int]:
         """Return the entries of versions that the log has no entry for."""

@@ -1,0 +1,88 @@
+"""What may be recorded of an official's word: how sure it is, and what speaks against it (DOMAIN.md section 5)."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from ecertmail.core.authentication import aligned
+from ecertmail.letter import Reason, Refused
+from ecertmail.message import SignatureCheck, SignatureStatus, SignedMessage
+from ecertmail.model import CertificateStatus
+from ecertmail.official import Decided, Decision, Official, Written, demanded
+from ecertmail.parties import Assurance, Demands, Policy
+
+_ENDED = {
+    CertificateStatus.WITHDRAWN.value: Reason.WITHDRAWN,
+    CertificateStatus.CANCELLED.value: Reason.WITHDRAWN,
+    CertificateStatus.REJECTED.value: Reason.WITHDRAWN,
+    CertificateStatus.REPLACED.value: Reason.REPLACED,
+}
+
+
+def assurance(written: Written, signed: Assurance, *, ticket: bool) -> Assurance:
+    """Say how sure it is that an official wrote this.
+
+    Args:
+        written: the mail, which names the official's address as its sender.
+        signed: the level of a signature by the official's own key, `none` where there is no good one.
+        ticket: it came with a ticket that was given to this official and nobody else.
+    """
+    if signed is not Assurance.NONE:
+        return signed
+    if not ticket:
+        return Assurance.NONE
+    return Assurance.TOKEN_DKIM if aligned(written.sender or "", written.dkim) else Assurance.TOKEN
+
+
+def signed_by(
+    official: Official, token: str, message: SignedMessage, check: SignatureCheck, received_at: datetime, policy: Policy
+) -> Assurance:
+    """Say what a signature by an official's own key adds: it must be good, fresh, and about this very ticket.
+
+    The token has to stand in the signed part, in a protected header or in a quotation; else a signed `PASS` could be
+    put under another certificate's subject.
+    """
+    age = received_at - check.signed_at if check.signed_at else timedelta.max
+    fresh = -policy.clock_ahead <= age <= policy.signature_age
+    lasting = check.key_expires_at is None or check.key_expires_at > received_at
+    about = token and token.encode() in message.signed_octets.replace(b"=\r\n", b"").lower()
+    inside = message.protected
+    if check.status is not SignatureStatus.GOOD or not (fresh and lasting and about):
+        return Assurance.NONE
+    if inside is not None and inside.from_address != official.address:
+        return Assurance.NONE
+    return Assurance.SIGNED_PROTECTED if inside is not None and inside.complete else Assurance.SIGNED
+
+
+def objection(
+    number: str,
+    decision: Decision,
+    level: Assurance,
+    demands: Demands,
+    standing: Mapping[str, str],
+    since: datetime | None = None,
+) -> Refused | None:
+    """Say why a decision is not recorded, or None: the level is too low, or the certificate has ended.
+
+    Args:
+        number: of the certificate.
+        decision: what was decided.
+        level: how sure this node is of it.
+        demands: what is agreed with the authority of the official.
+        standing: `status` and, where there is one, `successor` of the certificate as the ledger has it now.
+        since: when that was recorded.
+    """
+    needed = demanded(demands, decision)
+    if not level.meets(needed):
+        return Refused(number=number, reason=Reason.LEVEL, decision=decision, needed=needed)
+    ended = _ENDED.get(standing["status"])
+    if ended is None:
+        return None
+    return Refused(number=number, reason=ended, decision=decision, successor=standing.get("successor", ""), since=since)
+
+
+def is_repeated(decided: Decided, earlier: Decided | None) -> bool:
+    """Say whether an official said the same last time: that is confirmed again, and not recorded twice."""
+    if earlier is None or decided.decision is Decision.REQUEST:
+        return False
+    same = ("official", "decision", "remark", "assurance")
+    return all(getattr(decided, name) == getattr(earlier, name) for name in same)

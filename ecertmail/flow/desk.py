@@ -1,0 +1,197 @@
+"""Where officials' mails are dealt with: a reply with a ticket decides or answers, anything else looks up.
+
+Nobody but an active official is answered, and at the registered address only (MAIL.md section 3). What a program wrote
+in an official's name decides nothing. Whatever is recorded commits together with the letter that confirms it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from ecertmail.core import decision, look_up, record, ticket
+from ecertmail.core.answer import manners
+from ecertmail.core.look_up import Asked
+from ecertmail.core.understand import understand
+from ecertmail.core.written_record import of_written
+from ecertmail.flow.deciding import Deciding
+from ecertmail.flow.look_up import LookUps
+from ecertmail.flow.post import Post
+from ecertmail.flow.visit import Visit
+from ecertmail.letter import Letter, LetterKind, Reason, Refused, Shown
+from ecertmail.model import Examination, Outcome
+from ecertmail.official import Official, OfficialState, Purpose, Subject, Ticket, Written
+from ecertmail.parties import Assurance, Demands, Partner
+from ecertmail.ports import EventLog, OpenPgp, Transaction
+
+_QUOTED = 2000
+
+Answered = Callable[[Visit, Ticket], "int | None"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Deals with the mails of officials; `answered` takes a duty officer's reply to an inquiry."""
+
+    post: Post
+    deciding: Deciding
+    look_ups: LookUps
+    answered: Answered
+    partners: Mapping[str, Partner]
+    demands: Demands
+    log: EventLog
+
+    def take(
+        self, tx: Transaction, spool_id: str, examination: Examination, openpgp: OpenPgp, now: datetime
+    ) -> Outcome | None:
+        """Deal with a mail if an active official wrote it; None if none did."""
+        written = examination.written
+        official = tx.officials.by_address(written.sender) if written and written.sender else None
+        if written is None or official is None or official.state is not OfficialState.ACTIVE:
+            return None
+        reason = manners(examination.envelope, official.address, written.traits, self.post.policy)
+        if written.automatic or reason is not None:
+            self.log.info("official.automatic", id=spool_id, official=official.id, reason=reason and reason.code)
+            return Outcome.AUTOMATIC
+        if tx.earlier(_who(official), _identity(examination, written)) is not None:
+            return Outcome.REPEATED
+        self._receive(tx, spool_id, examination, official, written, openpgp, now)
+        return Outcome.WRITTEN
+
+    def _receive(
+        self,
+        tx: Transaction,
+        spool_id: str,
+        examination: Examination,
+        official: Official,
+        written: Written,
+        openpgp: OpenPgp,
+        now: datetime,
+    ) -> None:
+        token = ticket.presented(written.recipients.union(examination.envelope.recipients), written.subject,
+                                 self.post.policy.mailboxes)  # fmt: skip
+        given = self._given(tx, token)
+        mine = given if given is not None and given.official == official.id else None
+        level = self._assurance(examination, official, written, token if mine else "", openpgp)
+        entry = tx.append([("written", record.canonical(of_written(spool_id, examination, official, level, now)))])[0]
+        visit = Visit(
+            tx=tx, spool_id=spool_id, entry=entry, official=official, written=written, assurance=level,
+            demands=self._demands(official), openpgp=openpgp, now=now,
+        )  # fmt: skip
+        mail = self._deal_with(visit, given if token else None, meant=bool(token))
+        tx.put_message(spool_id, entry, {
+            "partner": official.partner, "fingerprint": _who(official), "mic": _identity(examination, written),
+            "outcome": Outcome.WRITTEN.value, "mail": mail,
+        })  # fmt: skip
+
+    def _deal_with(self, visit: Visit, given: Ticket | None, *, meant: bool) -> int | None:
+        """Look up what is asked for; else follow the ticket that the mail was meant to come with."""
+        asked = look_up.asked(visit.written.subject, visit.written.text)
+        if asked and not (given and given.purpose is Purpose.ANSWER):
+            return self._look_up(visit, asked)
+        if not meant:
+            return self._send(visit, self._letter(visit, LetterKind.HELP))
+        if given is None or given.official != visit.official.id:
+            return self._turned_down(visit, (), Reason.NOT_YOURS)
+        if given.expires_at <= visit.now:
+            return self._turned_down(visit, given.subjects, Reason.EXPIRED)
+        return self.answered(visit, given) if given.purpose is Purpose.ANSWER else self._decide(visit, given)
+
+    def _look_up(self, visit: Visit, asked: Sequence[Asked]) -> int | None:
+        if not visit.assurance.meets(visit.demands.looks_up):
+            refused = tuple(
+                Refused(number=one.number, reason=Reason.LEVEL, needed=visit.demands.looks_up) for one in asked
+            )
+            return self._send(visit, self._letter(visit, LetterKind.NOT_RECORDED, refused=refused))
+        found = self.look_ups.answer(visit.tx, visit.official, asked, visit.now, visit.spool_id)
+        shown, given = self._with_choices(visit, found.pairs, None)
+        letter = self._letter(visit, LetterKind.LOOKED_UP, shown=shown, unknown=found.unknown)
+        return self._send(visit, letter, given)
+
+    def _decide(self, visit: Visit, given: Ticket) -> int | None:
+        understood = understand(visit.written, [subject.number for subject in given.subjects])
+        if not understood.certain:
+            self.log.info("official.unclear", id=visit.spool_id, official=visit.official.id)
+            shown, given = self._shown(visit, given.subjects, given)
+            text = visit.written.text[:_QUOTED]
+            return self._send(visit, self._letter(visit, LetterKind.QUESTION, shown=shown, text=text), given)
+        done = self.deciding.record(visit, given, understood.said)
+        if done.confirmed:
+            return self._send(
+                visit, self._letter(visit, LetterKind.CONFIRMED, confirmed=done.confirmed, refused=done.refused), given
+            )
+        shown, given = self._shown(visit, given.subjects, given)
+        letter = self._letter(visit, LetterKind.NOT_RECORDED, refused=done.refused, shown=shown)
+        return self._send(visit, letter, given)
+
+    def _turned_down(self, visit: Visit, subjects: Sequence[Subject], reason: Reason) -> int | None:
+        """Tell that a ticket is no good, and give a new one where that is only a matter of time."""
+        self.log.warning("official.ticket", id=visit.spool_id, official=visit.official.id, reason=reason.value)
+        numbers = [subject.number for subject in subjects] or [""]
+        refused = tuple(Refused(number=number, reason=reason) for number in numbers)
+        shown, given = self._shown(visit, subjects, None)
+        letter = self._letter(visit, LetterKind.NOT_RECORDED, refused=refused, shown=shown)
+        return self._send(visit, letter, given)
+
+    def _shown(
+        self, visit: Visit, subjects: Sequence[Subject], given: Ticket | None
+    ) -> tuple[tuple[Shown, ...], Ticket | None]:
+        """Show certificates again, with the choices that there still are."""
+        pairs = self.look_ups.again(visit.tx, visit.official, subjects)
+        return self._with_choices(visit, pairs, given)
+
+    def _with_choices(
+        self, visit: Visit, pairs: Sequence[tuple[Shown, Subject | None]], given: Ticket | None
+    ) -> tuple[tuple[Shown, ...], Ticket | None]:
+        """Add the links to what can be decided on, with the ticket at hand or a new one."""
+        subjects = [subject for _, subject in pairs if subject is not None]
+        if not subjects:
+            return tuple(shown for shown, _ in pairs), None
+        ours = given or self.post.ticket(visit.tx, visit.official, subjects, visit.now)
+        shown = (
+            replace(shown, choices=self.post.choices(visit.official, ours, subject.number)) if subject else shown
+            for shown, subject in pairs
+        )
+        return tuple(shown), ours
+
+    def _letter(self, visit: Visit, kind: LetterKind, **values: Any) -> Letter:
+        return self.post.letter(kind, visit.official, visit.now, **values)
+
+    def _send(self, visit: Visit, letter: Letter, given: Ticket | None = None) -> int | None:
+        return self.post.send(
+            visit.tx, visit.official, letter, visit.openpgp, given=given, in_reply_to=visit.written.message_id
+        )
+
+    def _given(self, tx: Transaction, token: str) -> Ticket | None:
+        """Return the ticket that a token is for; None if this node never made it."""
+        named = ticket.named(token) if token else None
+        found = tx.officials.ticket(named[1]) if named else None
+        return found if found is not None and ticket.is_good(self.post.secret, found, token) else None
+
+    def _assurance(
+        self, examination: Examination, official: Official, written: Written, token: str, openpgp: OpenPgp
+    ) -> Assurance:
+        message, signed = examination.message, Assurance.NONE
+        if message is not None and official.public_key:
+            check = openpgp.check_by(official.public_key, message.signed_octets, message.signature)
+            signed = decision.signed_by(
+                official, token, message, check, examination.envelope.received_at, self.post.policy
+            )
+        return decision.assurance(written, signed, ticket=bool(token))
+
+    def _demands(self, official: Official) -> Demands:
+        partner = self.partners.get(official.partner)
+        return partner.demands if partner is not None else self.demands
+
+
+def _who(official: Official) -> str:
+    """How an official stands where a partner's mail has its key."""
+    return f"official:{official.id}"
+
+
+def _identity(examination: Examination, written: Written) -> str:
+    """What makes a mail the same mail, whatever servers added on its way."""
+    if examination.mic:
+        return examination.mic
+    return sha256("\n".join((written.message_id, written.subject, written.text)).encode()).hexdigest()

@@ -1,0 +1,68 @@
+"""Letters to people: written in their language, signed, stored and staged, and never more than an address may get."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ecertmail.core import letter_mail, ticket
+from ecertmail.core.answer import Silence
+from ecertmail.letter import Choice, Letter, LetterKind, Templates
+from ecertmail.official import File, Official, Purpose, Subject, Ticket
+from ecertmail.parties import Authority, Policy
+from ecertmail.ports import EventLog, OpenPgp, Transaction
+
+_WINDOW = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """Writes to officials in the name of this node; `secret` makes the tokens of tickets, which live for `life`."""
+
+    authority: Authority
+    policy: Policy
+    templates: Templates
+    secret: bytes
+    life: timedelta
+    new_message_id: Callable[[], str]
+    log: EventLog
+
+    def letter(self, kind: LetterKind, official: Official, now: datetime, **values: Any) -> Letter:
+        """Begin a letter to an official."""
+        return Letter(
+            kind=kind, language=official.language, authority=self.authority.name, address=self.authority.address,
+            reader=official.name, now=now, **values,
+        )  # fmt: skip
+
+    def ticket(self, tx: Transaction, official: Official, subjects: Sequence[Subject], now: datetime) -> Ticket:
+        """Give an official a ticket to decide on certificates."""
+        return tx.officials.give_ticket(Purpose.DECIDE, official.id, tuple(subjects), now + self.life)
+
+    def choices(self, official: Official, given: Ticket, number: str) -> tuple[Choice, ...]:
+        """Return the links with which an official can decide on one certificate of a ticket."""
+        words = self.templates.words(official.language)
+        return ticket.choices(words, number, ticket.token(self.secret, given), self.authority.address)
+
+    def send(
+        self,
+        tx: Transaction,
+        official: Official,
+        letter: Letter,
+        openpgp: OpenPgp,
+        *,
+        given: Ticket | None = None,
+        in_reply_to: str = "",
+        files: Sequence[File] = (),
+    ) -> int | None:
+        """Send a letter, with the ticket that it can be answered with; None if the address got too many lately."""
+        if tx.replies_since(official.address, letter.now - _WINDOW) >= self.policy.replies_per_hour:
+            self.log.warning("letter.unsent", official=official.id, letter=letter.kind.value, reason=Silence.LIMIT.code)
+            return None
+        token = ticket.token(self.secret, given) if given else ""
+        draft = letter_mail.draft(
+            self.authority, official.address, self.templates.render(letter), token, self.new_message_id(), letter.now,
+            in_reply_to=in_reply_to, files=files,
+        )  # fmt: skip
+        mail = tx.put_mail(draft.message_id, draft.signed(openpgp.sign(draft.part)), draft.mic)
+        tx.stage(mail, "letter", official.address, "", letter.now)
+        return mail
