@@ -12,7 +12,7 @@ from functools import partial
 from socket import create_server, socket
 
 from ecertmail.config import Config
-from ecertmail.core import verp
+from ecertmail.core import ticket, verp
 from ecertmail.delivery import Delivery
 from ecertmail.edge import smtp_in, systemd
 from ecertmail.edge.dkim import DkimSigner
@@ -21,6 +21,7 @@ from ecertmail.errors import ConfigError, MailboxLoginError, StoreError
 
 TOKEN_SECONDS = 30.0
 _BOUNCES = b"ecertmail: envelope senders of deliveries"
+_TICKETS = b"ecertmail: tickets of officials"
 
 
 def secret(config: Config, file: str, what: str) -> str:
@@ -38,6 +39,11 @@ def secret(config: Config, file: str, what: str) -> str:
 def token_secret(config: Config) -> bytes:
     """Make the secret of the tokens in subjects from the key's passphrase, which only this node knows."""
     return _derived(config, b"ecertmail tokens")
+
+
+def ticket_secret(config: Config) -> bytes:
+    """Make the secret of officials' tickets; a new passphrase makes those that are out worthless."""
+    return _derived(config, _TICKETS)
 
 
 def _derived(config: Config, label: bytes) -> bytes:
@@ -193,7 +199,8 @@ def bounce_secret(config: Config) -> bytes:
 
 def ours(config: Config) -> Callable[[str], bool]:
     """Return what tells the addresses that the listener takes mail for."""
-    return partial(verp.ours, config.mailboxes, bounce_secret(config))
+    is_mailbox = partial(verp.ours, config.mailboxes, bounce_secret(config))
+    return lambda address: is_mailbox(address) or ticket.ours(config.mailboxes, address)
 
 
 def dkim(config: Config) -> Callable[[Delivery], bytes] | None:

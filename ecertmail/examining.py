@@ -4,16 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pysequoia
 
 from ecertmail.assemble import secret
 from ecertmail.config import Config, whereabouts
+from ecertmail.core import authentication
 from ecertmail.edge import openpgp as pgp
+from ecertmail.edge.dkim_check import DkimVerifier
 from ecertmail.edge.keyring import GnupgKeyring
+from ecertmail.edge.txt_records import TxtRecords
 from ecertmail.edge.workers import Allowance, Examine, Workers
 from ecertmail.errors import ConfigError, KeyringError
-from ecertmail.flow.examine import Examiner
+from ecertmail.flow.examine import Authenticate, Examiner, nobody
 from ecertmail.parties import Encryption, KeyLife, Partner
 from ecertmail.store import schemas
 
@@ -29,6 +33,8 @@ class Materials:
     passphrase: str = field(repr=False)
     longest: int
     both: bool
+    dkim: Literal["nobody", "ourselves", "mail-server"] = "nobody"
+    authserv_id: str = ""
 
 
 def materials(config: Config) -> Materials:
@@ -47,6 +53,8 @@ def materials(config: Config) -> Materials:
         passphrase=secret(config, section.passphrase_file, "the key's passphrase"),
         longest=config.settings.limits.message_size,
         both="gnupg" in section.verify_with,
+        dkim=config.settings.officials.dkim,
+        authserv_id=config.settings.officials.authserv_id,
     )  # fmt: skip
 
 
@@ -65,7 +73,20 @@ def examiner(made_of: Materials, signer: pgp.OpenPgpEngine | None = None) -> Exa
     """Make an examiner; `signer` is an engine to use instead of a new one that cannot sign."""
     partners = {fingerprint: partner for partner in made_of.partners for fingerprint in partner.fingerprints}
     loaded = schemas.load(made_of.schemas)
-    return Examiner(openpgp=signer or _engine(made_of), partners=partners, schemas=loaded)
+    return Examiner(
+        openpgp=signer or _engine(made_of), partners=partners, schemas=loaded, authenticate=authenticator(made_of)
+    )
+
+
+def authenticator(made_of: Materials) -> Authenticate:
+    """Say who checks DKIM, as `[officials] dkim` has it: nobody, this process by the DNS, or our mail server."""
+    match made_of.dkim:
+        case "ourselves":
+            return DkimVerifier(TxtRecords()).domains
+        case "mail-server":
+            return partial(authentication.results, authserv_id=made_of.authserv_id)
+        case "nobody":
+            return nobody
 
 
 def load_examiner(config: Config, *, keep_keys: bool = False) -> Examiner:

@@ -5,18 +5,17 @@ Whoever got the mail may leave, without a signature; whoever only knows an addre
 
 import hmac
 import re
-from base64 import b32encode
 from datetime import datetime
 from email.utils import format_datetime, formataddr
-from hashlib import sha256
 
 from ecertmail.core import compose
 from ecertmail.core.compose import Draft
 from ecertmail.core.header import LOOP
+from ecertmail.core.tag import PATTERN, tag
 from ecertmail.message import Wish
 from ecertmail.parties import Authority
 
-_SUBJECT = re.compile(r"(?:re:\s*)?UNSUBSCRIBE\s+([a-z0-9-]{1,41})\s+([a-z2-7]{12})", re.IGNORECASE)
+_SUBJECT = re.compile(rf"(?:re:\s*)?UNSUBSCRIBE\s+([a-z0-9-]{{1,41}})\s+({PATTERN})", re.IGNORECASE)
 
 
 def is_granted(wish: Wish, secret: bytes) -> bool:
@@ -26,8 +25,7 @@ def is_granted(wish: Wish, secret: bytes) -> bool:
 
 def token(secret: bytes, subscription_id: str) -> str:
     """Return the token of a subscription: 60 bits that nobody can guess."""
-    digest = hmac.digest(secret, f"ecertmail unsubscribe {subscription_id}".encode(), sha256)
-    return b32encode(digest).decode()[:12].lower()
+    return tag(secret, f"ecertmail unsubscribe {subscription_id}")
 
 
 def subject(secret: bytes, subscription_id: str) -> str:

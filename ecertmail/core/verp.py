@@ -6,19 +6,16 @@ delivery whose mail never came by. Whoever got the mail knows the address, and m
 
 import hmac
 import re
-from base64 import b32encode
 from collections.abc import Collection
-from hashlib import sha256
 
 from ecertmail.core.address import normal
+from ecertmail.core.tag import NUMBER, PATTERN, extended, extension, tag
 from ecertmail.delivery import Delivery
 
-MAX_LOCAL = 64
 MAX_NUMBER = 10**18
 TRACED = frozenset({"push", "notice"})
 """Kinds of mail whose failure is to be reported to us; a receipt or a report to the operator has no one to tell."""
-_TAG = 12  # 60 bits; each guess costs its maker a mail
-_TAGGED = re.compile(rf"b([1-9][0-9]{{0,18}})\.([a-z2-7]{{{_TAG}}})")
+_TAGGED = re.compile(rf"b({NUMBER})\.({PATTERN})")
 
 
 def verp(mailbox: str, delivery_id: int, secret: bytes) -> str:
@@ -32,22 +29,19 @@ def verp(mailbox: str, delivery_id: int, secret: bytes) -> str:
     Raises:
         ValueError: the mailbox is no plain address, or too long to be tagged (RFC 5321 section 4.5.3.1.1).
     """
-    local, _, domain = (normal(mailbox) or "").partition("@")
-    tagged = f"{local}+b{delivery_id}.{_tag(f'{local}@{domain}', delivery_id, secret)}"
-    if not domain or delivery_id < 1 or len(tagged) > MAX_LOCAL or normal(f"{tagged}@{domain}") is None:
+    made = extended(mailbox, f"b{delivery_id}.{_tag(mailbox.lower(), delivery_id, secret)}")
+    if delivery_id < 1 or made is None:
         raise ValueError(f"no bounce address can be made of {mailbox} and {delivery_id}")
-    return f"{tagged}@{domain}"
+    return made
 
 
 def delivery_of(address: str, mailbox: str, secret: bytes) -> int | None:
     """Return the delivery whose envelope sender this is; None if it is none that this node made."""
-    local, _, domain = mailbox.lower().partition("@")
-    given, _, at = (normal(address) or "").partition("@")
-    match = _TAGGED.fullmatch(given.removeprefix(f"{local}+"))
-    if at != domain or match is None or not given.startswith(f"{local}+"):
+    match = _TAGGED.fullmatch(extension(address, mailbox))
+    if match is None:
         return None
     number = int(match[1])
-    return number if hmac.compare_digest(match[2], _tag(f"{local}@{domain}", number, secret)) else None
+    return number if hmac.compare_digest(match[2], _tag(mailbox.lower(), number, secret)) else None
 
 
 def reverse_path(mailbox: str, secret: bytes, delivery: Delivery) -> str:
@@ -61,5 +55,4 @@ def ours(mailboxes: Collection[str], secret: bytes, address: str) -> bool:
 
 
 def _tag(mailbox: str, delivery_id: int, secret: bytes) -> str:
-    digest = hmac.digest(secret, f"ecertmail bounce {mailbox} {delivery_id}".encode(), sha256)
-    return b32encode(digest).decode()[:_TAG].lower()
+    return tag(secret, f"ecertmail bounce {mailbox} {delivery_id}")

@@ -18,14 +18,25 @@ from ecertmail.parties import Partner
 from ecertmail.ports import OpenPgp
 from ecertmail.subscription import Command
 
+Authenticate = Callable[[bytes], frozenset[str]]
+
+
+def nobody(octets: bytes) -> frozenset[str]:  # noqa: ARG001 - an Authenticate
+    """Find no good DKIM signature on any mail."""
+    return frozenset()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examiner:
-    """The keys, partners and schemas that messages are examined against."""
+    """The keys, partners and schemas that messages are examined against.
+
+    `authenticate` says which domains' DKIM signature over a mail is good; it never raises.
+    """
 
     openpgp: OpenPgp
     partners: Mapping[str, Partner]
     schemas: Mapping[str, Schema]
+    authenticate: Authenticate = nobody
 
     def begin(self, envelope: Envelope, octets: bytes) -> Future[Examination]:
         """Examine here and now."""

@@ -176,14 +176,14 @@ class LedgerTransaction(answers.AnswersTransaction):
         return subscriptions.SubscriptionTable(self._cursor)
 
     @property
-    def look_ups(self) -> look_up.LookUpTable:
-        """Looking up, within this commit."""
-        return look_up.LookUpTable(self._cursor)
-
-    @property
     def officials(self) -> officials.OfficialTable:
         """Officials, tickets and decisions, within this commit."""
         return officials.OfficialTable(self._cursor)
+
+    @property
+    def look_ups(self) -> look_up.LookUpTable:
+        """Looking up, within this commit."""
+        return look_up.LookUpTable(self._cursor)
 
     def _one(self, statement: str, *values: str) -> tuple[object, ...] | None:
         row = self._cursor.execute(statement, values).fetchone()

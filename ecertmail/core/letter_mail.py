@@ -1,0 +1,85 @@
+"""A letter to a person as a mail: plain text and HTML side by side, files attached, all of it under one signature.
+
+Where an answer is expected, its ticket stands in Reply-To and in the subject: some clients drop the one, some people
+change the other.
+"""
+
+import base64
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from email.utils import format_datetime, formataddr
+from urllib.parse import quote
+
+from ecertmail.core import compose
+from ecertmail.core.compose import Draft
+from ecertmail.core.entity import printable
+from ecertmail.core.header import LOOP
+from ecertmail.letter import Rendered
+from ecertmail.official import File
+from ecertmail.parties import Authority
+
+_NAME = 60
+_TYPE = re.compile(r"(?!multipart/|message/)[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,100}")
+
+
+def draft(
+    authority: Authority,
+    address: str,
+    rendered: Rendered,
+    message_id: str,
+    now: datetime,
+    *,
+    token: str = "",
+    reply_to: str = "",
+    answers: str | None = None,
+    attachments: Sequence[File] = (),
+) -> Draft:
+    """Write a letter.
+
+    Args:
+        authority: who writes.
+        address: of the official.
+        rendered: the letter in words.
+        message_id: with angle brackets.
+        now: becomes the Date.
+        token: of the ticket, empty for none.
+        reply_to: the address with the token.
+        answers: the Message-ID of the mail that this answers, which may be empty; None for a letter nobody asked for.
+        attachments: what others attached; their names and types are only shown.
+    """
+    header = {
+        "From": formataddr((authority.name, authority.address)),
+        "To": address,
+        **({"Reply-To": reply_to} if reply_to else {}),
+        "Subject": f"{rendered.subject} [{token}]" if token else rendered.subject,
+        "Date": format_datetime(now),
+        "Message-ID": message_id,
+        **({"In-Reply-To": answers, "References": answers} if answers else {}),
+        "Auto-Submitted": "auto-generated" if answers is None else "auto-replied",
+        LOOP: authority.address,
+    }
+    kind, inner = compose.protected("multipart/mixed", header)
+    parts = [_words(rendered, message_id), *map(_attached, attachments)]
+    part = compose.multipart(kind, parts, message_id, inner | {k: v for k, v in header.items() if k == "Reply-To"})
+    return Draft(header=header, part=part, message_id=message_id)
+
+
+def _words(rendered: Rendered, seed: str) -> bytes:
+    html = compose.text(rendered.html).replace(b"text/plain", b"text/html", 1)
+    return compose.multipart("multipart/alternative", [compose.text(rendered.text), html], seed)
+
+
+def _attached(file: File) -> bytes:
+    """Return a file under its own name (RFC 2231) and, for old clients, under one in ASCII."""
+    stem, dot, ending = printable(file.name).rpartition(".")
+    name = (stem or ending)[:_NAME] + (dot + ending[:10] if stem else "")
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name) or "file"
+    named = f'filename="{plain}"' if plain == name else f"filename*=utf-8''{quote(name, safe='') or plain}"
+    kind = file.type if _TYPE.fullmatch(file.type) else "application/octet-stream"
+    head = {
+        "Content-Type": f'{kind}; name="{plain}"',
+        "Content-Disposition": f"attachment; {named}",
+        "Content-Transfer-Encoding": "base64",
+    }
+    return compose.headers(head) + b"\r\n" + base64.encodebytes(file.octets).replace(b"\n", b"\r\n")
