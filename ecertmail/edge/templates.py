@@ -53,6 +53,8 @@ class JinjaTemplates:
         Raises:
             ConfigError: a file is missing or broken; the text names it.
         """
+        if folder is not None and not folder.is_dir():
+            raise ConfigError(f"{folder}: this folder of templates is missing")
         self._above = above
         self._folders = [path for path in (folder, PACKAGED) if path is not None]
         self._words = {language: _words(self._folders, language) for language in Language}
@@ -109,17 +111,25 @@ class JinjaTemplates:
 
 
 def _words(folders: list[Path], language: Language) -> Words:
+    """Read the words of a language; an operator's go before ours, but not those that we read in answers."""
     found: dict[str, dict[str, _Word]] = {}
     for path in (folder / language.value / _WORDS for folder in reversed(folders)):
-        if not path.is_file() and path.parent.parent != PACKAGED:
+        if found and not path.is_file():
             continue
-        try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8"))
-            for name, table in tables.items():
-                found.setdefault(name, {}).update({key: _word(path, word) for key, word in table.items()})
-        except (OSError, ValueError, AttributeError) as error:
-            raise ConfigError(f"{path}: cannot be read as words ({error})") from error
+        tables = _tables(path)
+        if found and "decision" in tables:
+            raise ConfigError(f"{path}: [decision] cannot be changed; these are the words that ecertmail reads")
+        for name, table in tables.items():
+            found.setdefault(name, {}).update(table)
     return found
+
+
+def _tables(path: Path) -> dict[str, dict[str, _Word]]:
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {name: {key: _word(path, word) for key, word in table.items()} for name, table in tables.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{path}: cannot be read as words ({error})") from error
 
 
 def _word(path: Path, word: object) -> _Word:
