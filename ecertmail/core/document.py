@@ -148,7 +148,7 @@ def _block(kind: Kind, text: str, *, rtl: bool) -> Block:
     if kind == Kind.FACT:
         return Block(kind=kind, label=label, spans=() if _EMPTY.fullmatch(content) else spans(content, rtl=rtl))
     link = content.translate({ord(_BEGIN): None, ord(_END): None})
-    if not re.fullmatch(r"mailto:[!-;=?-~]+", link):
+    if not re.fullmatch(r"mailto:[\w.~:/?@!$&'()*+,;=%-]+", link, re.ASCII):
         raise PermanentError(f"a choice in a letter can only lead to a mail, and not to {link[:80]!r}")
     return Block(kind=kind, label=label, spans=(Span(text=label),), link=link)
 
