@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 
-from ecertmail import steps
+from ecertmail import enrolling, steps
 from ecertmail.config import Config
 from ecertmail.errors import NotFoundError
 from ecertmail.ports import EventLog
@@ -29,6 +29,9 @@ def carry_out(
     if request.get("do", "").startswith("delivery."):
         steps.reconciler(config, ledger, log).command(request, moment)
     match request.get("do"):
+        case "official" | "official-state":
+            with ledger.transaction() as tx:
+                enrolling.carry_out(request, tx, log, moment)
         case "alarm.close":
             with ledger.transaction() as tx:
                 if not tx.clear_alarm(request["id"], moment):

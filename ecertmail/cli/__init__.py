@@ -16,6 +16,7 @@ from ecertmail.cli import (
     ledger,
     mail,
     mailbox,
+    official,
     partner,
     report,
     service,
@@ -64,6 +65,7 @@ for command in (
     alarm.alarm,
     mailbox.mailbox,
     subscriber.subscriber,
+    official.official,
     report.report,
 ):
     main.add_command(command)
