@@ -65,7 +65,7 @@ class InquiryPost:
         if address:
             office = _office(address, commit.now)
             letter = self._letter(commit, LetterKind.INQUIRY_REMINDER, inquiry, question, office)
-            self._send(commit, office, replace(letter, overdue=True))
+            self._send(commit, office, letter)
 
     def pass_on(self, commit: Commit, inquiry: Inquiry, answer: Utterance, official: Official) -> None:
         """Send the official who asked what was answered, with the choices as they are now."""
@@ -84,7 +84,7 @@ class InquiryPost:
         reply: Reply,
         left_out: Sequence[str] = (),
     ) -> int | None:
-        """Answer a duty officer's mail: it was sent, there was nothing in it, or the inquiry is over."""
+        """Answer a duty officer's mail: it was passed on, there was nothing in it, or the inquiry is over."""
         over = kind is LetterKind.NOT_RECORDED
         letter = self._letter(commit, kind, inquiry, said, reply.official)
         letter = replace(

@@ -199,7 +199,7 @@ def test_an_empty_reply_is_asked_back_and_nothing_is_recorded(here: Side, there:
     ask(here, there)
     there.reply(KIRI, " \n ")
     letter = there.templates.letters[-1]
-    assert (letter.kind, letter.text, letter.inquiry) == (LetterKind.QUESTION, "Which seal?", "Q1")
+    assert (letter.kind, letter.text, letter.inquiry) == (LetterKind.INQUIRY_REMINDER, "Which seal?", "Q1")
     assert there.thread() == [ASKED]
     assert there.said == []
     there.reply(KIRI, "", SEAL)
@@ -222,7 +222,7 @@ def test_a_file_that_is_too_large_stays_out_and_everybody_sees_that(here: Side, 
     noted = "Look\n\n✗ film.mp4 (2.0 MB > 0.0 MB)"
     assert there.thread() == [("request", SHANGHAI, noted, 1)]
     there.reply(KIRI, "", large)
-    assert there.templates.letters[-1].kind is LetterKind.QUESTION
+    assert there.templates.letters[-1].kind is LetterKind.INQUIRY_REMINDER
     there.reply(KIRI, "See", large)
     assert there.said[-1][1].utterance.content == "See\n\n✗ film.mp4 (2.0 MB > 0.0 MB)"
 
