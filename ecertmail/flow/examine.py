@@ -9,7 +9,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 
-from ecertmail.core import batch, bounce, command, compose, key_offer, mime, read_receipt, ticket, unsubscribe, written
+from ecertmail.core import (
+    batch,
+    bounce,
+    command,
+    compose,
+    key_offer,
+    mime,
+    official_command,
+    read_receipt,
+    ticket,
+    unsubscribe,
+    written,
+)
 from ecertmail.core.batch import Schema
 from ecertmail.findings import Finding, FindingCode
 from ecertmail.message import Envelope, KeyOffer, SignatureStatus, SignedMessage
@@ -105,7 +117,9 @@ class Examiner:
         if any(map(batch.is_xml, leaves)):
             return batch.read(leaves, partner.profiles, self.schemas)
         if offer is None:
-            return command.read(leaves) or Finding(code=FindingCode.NO_BATCH)
+            commands = command.read(leaves)
+            keyed = official_command.keyed(commands, leaves, self.openpgp.fingerprint, partner.fingerprints)
+            return keyed or Finding(code=FindingCode.NO_BATCH)
         if self.openpgp.fingerprint(offer.public_key) != offer.fingerprint:
             return Finding(code=FindingCode.KEY_UNREADABLE, detail=offer.fingerprint)
         return offer
