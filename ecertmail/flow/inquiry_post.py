@@ -11,10 +11,10 @@ from ecertmail.official import File, Language, Official, Purpose, Role, Ticket
 from ecertmail.parties import OWN
 from ecertmail.ports import OpenPgp, Transaction
 
-Show = Callable[[Transaction, str, str], Shown]
+Show = Callable[[Transaction, str, str], tuple[Shown, ...]]
 """How a certificate is shown without choices: (transaction, issuer, number)."""
 
-Offer = Callable[[Transaction, Official, str, str, datetime], tuple[Shown, Ticket | None]]
+Offer = Callable[[Transaction, Official, str, str, datetime], tuple[tuple[Shown, ...], Ticket | None]]
 """How it is shown to an official who may decide, with a new ticket: (transaction, official, issuer, number, now)."""
 
 
@@ -105,7 +105,7 @@ class InquiryPost:
         files: Sequence[File],
     ) -> None:
         shown, given = self.offer(commit.tx, official, inquiry.issuer, inquiry.number, commit.now)
-        letter = replace(self._letter(commit, kind, inquiry, said, official), shown=(shown,))
+        letter = replace(self._letter(commit, kind, inquiry, said, official), shown=shown)
         self._send(commit, official, letter, given=given, files=files)
 
     def _letter(self, commit: Commit, kind: LetterKind, inquiry: Inquiry, said: Utterance, reader: Official) -> Letter:
@@ -113,7 +113,7 @@ class InquiryPost:
             kind,
             reader,
             commit.now,
-            shown=(self.show(commit.tx, inquiry.issuer, inquiry.number),),
+            shown=self.show(commit.tx, inquiry.issuer, inquiry.number),
             text=said.content,
             files=tuple(file.name for file in said.files),
             inquiry=inquiry.name,

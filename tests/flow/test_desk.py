@@ -195,7 +195,7 @@ def test_an_expired_ticket_is_answered_with_a_new_one(node: Node) -> None:
     node.border = border
     subject, to = ask(node, "NZ-1")
     with node.ledger.transaction() as tx:
-        tx._cursor.execute("UPDATE ticket SET expires_at='2020-01-01T00:00:00+00:00'")
+        tx._cursor.execute("UPDATE ticket SET expires_at='2020-01-01T00:00:00+00:00'")  # noqa: SLF001
     node.take(mail("PASS", subject, to))
     assert decisions(node) == []
 
