@@ -169,7 +169,8 @@ def test_whatever_stands_before_it(one: Ticket, prefix: str, title: str) -> None
 
 
 @pytest.mark.parametrize(
-    "subject", ["", "PASS NZ-1", TOKEN, f"({TOKEN})", f"[{TOKEN[:-1]}]", f"[{TOKEN}a]", f"[b{TOKEN[1:]}]", "[d17]", "[]"]
+    "subject",
+    ["", "PASS NZ-1", TOKEN, f"({TOKEN})", f"[{TOKEN[:-1]}]", f"[{TOKEN}a]", f"[b{TOKEN[1:]}]", "[d17]", "[]"],
 )
 def test_no_other_subject_has_a_token(subject: str) -> None:
     assert ticket.in_subject(subject) is None

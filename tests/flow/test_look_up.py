@@ -1,7 +1,9 @@
 """What officials are told of numbers: who sees what, printed copies, near numbers, history; and when it is an alarm."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -86,10 +88,11 @@ def _entry(tx: LedgerTransaction, kind: str, at: datetime) -> int:
 
 
 @pytest.fixture
-def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
-    made = Office(SqliteLedger(tmp_path_factory.mktemp("office") / "ledger.db"))
-    made.add(OURS, NZ_OFFICIAL)
-    return made
+def office(tmp_path: Path) -> Iterator[Office]:
+    made = Office(SqliteLedger(tmp_path / "ledger.db"))
+    made.add(OURS)
+    yield made
+    made.ledger.close()
 
 
 def paper(number: str, sha256: str, issuer: str = "NZ") -> Asked:
