@@ -6,6 +6,7 @@ from datetime import datetime
 from ecertmail import steps
 from ecertmail.config import Config
 from ecertmail.errors import NotFoundError
+from ecertmail.flow import inquiry_watch
 from ecertmail.ports import EventLog
 from ecertmail.store import subscriptions
 from ecertmail.store.ledger import SqliteLedger
@@ -29,10 +30,8 @@ def carry_out(
     if request.get("do", "").startswith("delivery."):
         steps.reconciler(config, ledger, log).command(request, moment)
     match request.get("do"):
-        case "alarm.close":
-            with ledger.transaction() as tx:
-                if not tx.clear_alarm(request["id"], moment):
-                    raise NotFoundError(f"{request['id']}: no such alarm is open; see `ecertmail alarm list`")
+        case "alarm.close" | "inquiry.close":
+            _close(request, ledger, log, moment)
         case "release":
             spool.release(request["id"], moment)
         case "drop":
@@ -48,3 +47,12 @@ def carry_out(
                 tx.subscriptions.change(request["id"], state, request.get("reason", ""), moment)
                 tx.clear_alarm(f"subscriber:{request['id']}", moment)
     return {"done": request.get("do")}
+
+
+def _close(request: dict[str, str], ledger: SqliteLedger, log: EventLog, moment: datetime) -> None:
+    if request["do"] == "inquiry.close":
+        inquiry_watch.close(ledger, request["id"], log, moment)
+        return
+    with ledger.transaction() as tx:
+        if not tx.clear_alarm(request["id"], moment):
+            raise NotFoundError(f"{request['id']}: no such alarm is open; see `ecertmail alarm list`")

@@ -23,6 +23,7 @@ class LetterKind(StrEnum):
     INQUIRY_REMINDER = "inquiry_reminder"
     ANSWER_SENT = "answer_sent"
     ANSWERED = "answered"
+    STILL_WAITING = "still_waiting"
 
 
 class Reason(StrEnum):

@@ -21,6 +21,9 @@ def test_the_wheel_has_schemas_sample_and_types_inside(tmp_path: Path) -> None:
         "ecertmail.toml",
         "py.typed",
         "demo/certificates.xml",
+        "templates/page.html",
+        "templates/ar/words.toml",
+        "templates/zh/arrived.txt",
     ):
         assert f"ecertmail/{name}" in names
     assert not [name for name in names if name.startswith(("tests", "spool"))]

@@ -10,6 +10,7 @@ from ecertmail import __version__
 from ecertmail.cli import (
     alarm,
     delivery,
+    inquiry,
     install,
     issue,
     keys,
@@ -62,6 +63,7 @@ for command in (
     spool.spool,
     delivery.delivery,
     alarm.alarm,
+    inquiry.inquiry,
     mailbox.mailbox,
     subscriber.subscriber,
     report.report,

@@ -59,13 +59,36 @@ def headers(fields: Mapping[str, str]) -> bytes:
 
 def text(content: str) -> bytes:
     """Return a text/plain entity in UTF-8, quoted-printable."""
-    body = quopri.encodestring(content.replace("\r\n", "\n").encode("utf-8"))
-    body = re.sub(rb"^From ", b"=46rom ", body.replace(b"\r", b"=0D"), flags=re.MULTILINE).replace(b"\n", b"\r\n")
     return (
         headers({"Content-Type": "text/plain; charset=utf-8", "Content-Transfer-Encoding": "quoted-printable"})
         + b"\r\n"
-        + body
+        + _quoted(content)
     )
+
+
+def html(content: str) -> bytes:
+    """Return a text/html entity in UTF-8, quoted-printable or base64, whichever is shorter (RFC 2045 section 6)."""
+    return _shorter("text/html", content)
+
+
+def alternative(plain: str, page: str, seed: str) -> bytes:
+    """Return plain text and HTML that say the same, the plain text first (RFC 2046 section 5.1.4)."""
+    return multipart("multipart/alternative", [_shorter("text/plain", plain), html(page)], seed)
+
+
+def _quoted(content: str) -> bytes:
+    body = quopri.encodestring(content.replace("\r\n", "\n").encode("utf-8"))
+    return re.sub(rb"^From ", b"=46rom ", body.replace(b"\r", b"=0D"), flags=re.MULTILINE).replace(b"\n", b"\r\n")
+
+
+def _shorter(media_type: str, content: str) -> bytes:
+    """Base64 has no line that could be broken; most of a text that is not Latin is shorter in it."""
+    octets = content.replace("\r\n", "\n").replace("\n", "\r\n").encode("utf-8")
+    quoted = _quoted(content)
+    coded = base64.encodebytes(octets).replace(b"\n", b"\r\n")
+    encoding, body = min(("quoted-printable", quoted), ("base64", coded), key=lambda pair: len(pair[1]))
+    head = {"Content-Type": f"{media_type}; charset=utf-8", "Content-Transfer-Encoding": encoding}
+    return headers(head) + b"\r\n" + body
 
 
 def fields(media_type: str, values: Mapping[str, str]) -> bytes:

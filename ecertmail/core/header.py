@@ -18,14 +18,17 @@ LOOP = "X-Loop"
 BULK = frozenset({"bulk", "junk", "list"})
 
 
-def text(header: Message, name: str) -> str:
-    """Return a field as one line of text, RFC 2047 words decoded, cut at 200 characters; broken ones as they stand."""
-    raw = _unfold(header.get(name, ""))
+def text(header: Message, name: str, length: int = 200) -> str:
+    """Return a field as one line of text, RFC 2047 words decoded, cut at this length; broken ones as they stand."""
+    return printable(words(_unfold(header.get(name, ""))))[:length]
+
+
+def words(raw: str) -> str:
+    """Decode the encoded words in a line (RFC 2047); a line with a broken one is returned as it stands."""
     try:
-        line = str(make_header(decode_header(raw)))
+        return str(make_header(decode_header(raw)))
     except (LookupError, UnicodeError, ValueError, binascii.Error, MessageError):
-        line = raw
-    return printable(line)[:200]
+        return raw
 
 
 def sender(header: Message) -> str | None:

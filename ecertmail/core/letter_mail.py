@@ -6,7 +6,7 @@ change the other.
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime, formataddr
 from urllib.parse import quote
@@ -34,6 +34,7 @@ def draft(
     reply_to: str = "",
     answers: str | None = None,
     attachments: Sequence[File] = (),
+    more: Mapping[str, str] | None = None,
 ) -> Draft:
     """Write a letter.
 
@@ -47,6 +48,7 @@ def draft(
         reply_to: the address with the token.
         answers: the Message-ID of the mail that this answers, which may be empty; None for a letter nobody asked for.
         attachments: what others attached; their names and types are only shown.
+        more: further fields of the outer header.
     """
     header = {
         "From": formataddr((authority.name, authority.address)),
@@ -58,6 +60,7 @@ def draft(
         **({"In-Reply-To": answers, "References": answers} if answers else {}),
         "Auto-Submitted": "auto-generated" if answers is None else "auto-replied",
         LOOP: authority.address,
+        **(more or {}),
     }
     kind, inner = compose.protected("multipart/mixed", header)
     parts = [_words(rendered, message_id), *map(_attached, attachments)]

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 
 from ecertmail.core import printed
 from ecertmail.core.entity import printable
-from ecertmail.core.plain import folded, plain
+from ecertmail.core.typed import folded, plain
 from ecertmail.looked_up import Asked
 from ecertmail.official import Official
 from ecertmail.parties import OWN

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ecertmail.core import letter_mail, push, ticket
+from ecertmail.core import push
 from ecertmail.core.compose import Draft
 from ecertmail.flow.look_up import LookUps
 from ecertmail.flow.post import Post
@@ -51,13 +51,11 @@ class Arrivals:
         letter = self.post.letter(
             LetterKind.ARRIVED, official, now, shown=tuple(shown), leave=leave, subscription=subscription.id
         )
-        return letter_mail.draft(
-            self.post.authority, official.address, self.post.templates.render(letter),
-            ticket.token(self.post.secret, given) if given else "", self.post.new_message_id(), now,
-            files=[File(name=name, type="application/xml", octets=octets)
-                   for name, octets in push.documents(certificates)],
-            header=push.list_header(self.post.authority, subscription, leave), asked=False,
-        )  # fmt: skip
+        files = [
+            File(name=name, type="application/xml", octets=octets) for name, octets in push.documents(certificates)
+        ]
+        more = push.list_header(self.post.authority, subscription, leave)
+        return self.post.draft(official, letter, given, files=files, more=more)
 
     def _shown(self, one: Fresh) -> Shown:
         return Shown(

@@ -21,7 +21,7 @@ from ecertmail.flow.post import Post
 from ecertmail.flow.visit import Visit
 from ecertmail.letter import Letter, LetterKind, Reason, Refused, Shown
 from ecertmail.model import Examination, Outcome
-from ecertmail.official import Official, OfficialState, Purpose, Subject, Ticket, Written
+from ecertmail.official import Official, OfficialState, Purpose, Said, Subject, Ticket, Understood, Written
 from ecertmail.parties import Assurance, Demands, Partner
 from ecertmail.ports import EventLog, OpenPgp, Transaction
 
@@ -86,17 +86,26 @@ class Desk:
         })  # fmt: skip
 
     def _deal_with(self, visit: Visit, given: Ticket | None, *, meant: bool) -> int | None:
-        """Look up what is asked for; else follow the ticket that the mail was meant to come with."""
+        """Follow the ticket if it is good and the reply says what to do; else look up what is asked for."""
+        good = given is not None and given.official == visit.official.id and given.expires_at > visit.now
+        if given is not None and good and given.purpose is Purpose.ANSWER:
+            return self.answered(visit, given)
+        understood = self._understood(visit, given)
+        if given is not None and good and understood.certain:
+            return self._decide(visit, given, understood.said)
         asked = look_up.asked(visit.written.subject, visit.written.text)
-        if asked and not (given and given.purpose is Purpose.ANSWER):
+        if asked and not understood.certain:
             return self._look_up(visit, asked)
+        if given is not None and good:
+            return self._ask_back(visit, given)
         if not meant:
             return self._send(visit, self._letter(visit, LetterKind.HELP))
         if given is None or given.official != visit.official.id:
             return self._turned_down(visit, (), Reason.NOT_YOURS)
-        if given.expires_at <= visit.now:
-            return self._turned_down(visit, given.subjects, Reason.EXPIRED)
-        return self.answered(visit, given) if given.purpose is Purpose.ANSWER else self._decide(visit, given)
+        return self._turned_down(visit, given.subjects, Reason.EXPIRED)
+
+    def _understood(self, visit: Visit, given: Ticket | None) -> Understood:
+        return understand(visit.written, [subject.number for subject in given.subjects] if given else [])
 
     def _look_up(self, visit: Visit, asked: Sequence[Asked]) -> int | None:
         if not visit.assurance.meets(visit.demands.looks_up):
@@ -109,19 +118,19 @@ class Desk:
         letter = self._letter(visit, LetterKind.LOOKED_UP, shown=shown, unknown=found.unknown)
         return self._send(visit, letter, given)
 
-    def _decide(self, visit: Visit, given: Ticket) -> int | None:
-        understood = understand(visit.written, [subject.number for subject in given.subjects])
-        if not understood.certain:
-            self.log.info("official.unclear", id=visit.spool_id, official=visit.official.id)
-            shown, given = self._shown(visit, given.subjects, given)
-            text = visit.written.text[:_QUOTED]
-            return self._send(visit, self._letter(visit, LetterKind.QUESTION, shown=shown, text=text), given)
-        done = self.deciding.record(visit, given, understood.said)
+    def _ask_back(self, visit: Visit, given: Ticket) -> int | None:
+        """Ask what was meant, once for each mail, with the choices; nothing is recorded."""
+        self.log.info("official.unclear", id=visit.spool_id, official=visit.official.id)
+        shown, _ = self._shown(visit, given.subjects, given)
+        letter = self._letter(visit, LetterKind.QUESTION, shown=shown, text=visit.written.text[:_QUOTED])
+        return self._send(visit, letter, given)
+
+    def _decide(self, visit: Visit, given: Ticket, said: Sequence[Said]) -> int | None:
+        done = self.deciding.record(visit, given, said)
         if done.confirmed:
-            return self._send(
-                visit, self._letter(visit, LetterKind.CONFIRMED, confirmed=done.confirmed, refused=done.refused), given
-            )
-        shown, given = self._shown(visit, given.subjects, given)
+            letter = self._letter(visit, LetterKind.CONFIRMED, confirmed=done.confirmed, refused=done.refused)
+            return self._send(visit, letter, given)
+        shown, _ = self._shown(visit, given.subjects, given)
         letter = self._letter(visit, LetterKind.NOT_RECORDED, refused=done.refused, shown=shown)
         return self._send(visit, letter, given)
 
@@ -160,7 +169,7 @@ class Desk:
 
     def _send(self, visit: Visit, letter: Letter, given: Ticket | None = None) -> int | None:
         return self.post.send(
-            visit.tx, visit.official, letter, visit.openpgp, given=given, in_reply_to=visit.written.message_id
+            visit.tx, visit.official, letter, visit.openpgp, given=given, answers=visit.written.message_id
         )
 
     def _given(self, tx: Transaction, token: str) -> Ticket | None:

@@ -1,12 +1,13 @@
 """Letters to people: written in their language, signed, stored and staged, and never more than an address may get."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from ecertmail.core import letter_mail, ticket
 from ecertmail.core.answer import Silence
+from ecertmail.core.compose import Draft
 from ecertmail.letter import Choice, Letter, LetterKind, Templates
 from ecertmail.official import File, Official, Purpose, Subject, Ticket
 from ecertmail.parties import Authority, Policy
@@ -51,18 +52,36 @@ class Post:
         openpgp: OpenPgp,
         *,
         given: Ticket | None = None,
-        in_reply_to: str = "",
+        answers: str | None = None,
         files: Sequence[File] = (),
     ) -> int | None:
-        """Send a letter, with the ticket that it can be answered with; None if the address got too many lately."""
+        """Send a letter, with the ticket that it can be answered with; None if the address got too many lately.
+
+        `answers` is the Message-ID of the mail that it answers, None for a letter that nobody asked for.
+        """
         if tx.replies_since(official.address, letter.now - _WINDOW) >= self.policy.replies_per_hour:
             self.log.warning("letter.unsent", official=official.id, letter=letter.kind.value, reason=Silence.LIMIT.code)
             return None
-        token = ticket.token(self.secret, given) if given else ""
-        draft = letter_mail.draft(
-            self.authority, official.address, self.templates.render(letter), token, self.new_message_id(), letter.now,
-            in_reply_to=in_reply_to, files=files,
-        )  # fmt: skip
+        draft = self.draft(official, letter, given, answers=answers, files=files)
         mail = tx.put_mail(draft.message_id, draft.signed(openpgp.sign(draft.part)), draft.mic)
         tx.stage(mail, "letter", official.address, "", letter.now)
         return mail
+
+    def draft(
+        self,
+        official: Official,
+        letter: Letter,
+        given: Ticket | None,
+        *,
+        answers: str | None = None,
+        files: Sequence[File] = (),
+        more: Mapping[str, str] | None = None,
+    ) -> Draft:
+        """Write a letter as a mail; `more` are further header fields."""
+        token = ticket.token(self.secret, given) if given else ""
+        reply_to = ticket.address(self.authority.address, token) if token else ""
+        rendered = self.templates.render(replace(letter, reply_to=reply_to))
+        return letter_mail.draft(
+            self.authority, official.address, rendered, self.new_message_id(), letter.now,
+            token=token, reply_to=reply_to, answers=answers, attachments=files, more=more,
+        )  # fmt: skip

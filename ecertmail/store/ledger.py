@@ -14,7 +14,7 @@ from sqlite3 import Cursor
 from ecertmail.core.merkle import leaf_hash
 from ecertmail.message import KeyOffer
 from ecertmail.model import Certificate, CertificateStatus, Earlier, Known, Outcome
-from ecertmail.store import answers, database, look_up, officials, subscriptions
+from ecertmail.store import answers, database, inquiries, look_up, officials, subscriptions
 from ecertmail.store.database import iso
 from ecertmail.store.ledger_schema import migrations
 
@@ -179,6 +179,11 @@ class LedgerTransaction(answers.AnswersTransaction):
     def officials(self) -> officials.OfficialTable:
         """Officials, tickets and decisions, within this commit."""
         return officials.OfficialTable(self._cursor)
+
+    @property
+    def inquiries(self) -> inquiries.InquiryTable:
+        """Conversations, within this commit."""
+        return inquiries.InquiryTable(self._cursor)
 
     @property
     def look_ups(self) -> look_up.LookUpTable:

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
+from ecertmail.conversation import Inquiry, InquiryState, Utterance
 from ecertmail.core.merkle import root_hash
 from ecertmail.model import Entry
 from ecertmail.official import Decided, Official
-from ecertmail.store import database, officials, subscriptions
+from ecertmail.store import database, inquiries, officials, subscriptions
+from ecertmail.store.inquiries import Listed, Waiting
 from ecertmail.subscription import Subscription
 
 
@@ -154,6 +157,18 @@ class LedgerReader:
     def stray_decisions(self) -> list[int]:
         """Return the entries of decisions that the log knows nothing of, or that name a wrong successor."""
         return officials.stray_decisions(self._db)
+
+    def inquiries(self, *states: InquiryState) -> list[Listed]:
+        """Return the inquiries in these states, the newest first."""
+        return inquiries.listed(self._db, *states)
+
+    def conversation(self, inquiry_id: int) -> tuple[Inquiry, list[Utterance]] | None:
+        """Return one inquiry and all that was said in it."""
+        return inquiries.conversation(self._db, inquiry_id)
+
+    def waiting_inquiries(self, now: datetime) -> Waiting:
+        """Count what waits for an answer."""
+        return inquiries.counted(self._db, now)
 
     def orphans(self) -> list[int]:
         """Return the entries of versions that the log has no entry for."""

@@ -3,6 +3,7 @@
 import quopri
 import re
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -158,3 +159,29 @@ def test_fields_are_a_body_of_header_lines() -> None:
 def test_quoted_printable_is_read_by_others_too(content: str) -> None:
     body = compose.text(content).partition(b"\r\n\r\n")[2]
     assert quopri.decodestring(body) == with_crlf(content)
+
+
+@given(TEXT | LINES)
+@example("From the start\nFrom the next")
+@example("From the start\n" + "证书" * 60)
+@example("a\r\r\nb\r" + "证" * 40)
+@example("trailing tab\t\nand \t\n")
+def test_html_and_its_text_cannot_be_broken_and_come_out_as_they_went_in(content: str) -> None:
+    octets = compose.alternative(content, f"<p>{content}</p>", "<1@x>")
+    assert_unbreakable(octets, 998)
+    assert_unbreakable(compose.html(content), 78)
+    text, page = leaves(octets)
+    assert (text.type, text.data) == ("text/plain", with_crlf(content))
+    assert (page.type, page.data) == ("text/html", with_crlf(f"<p>{content}</p>"))
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [("Certificate é", b"quoted-printable"), ("证书编号", b"base64"), ("", b"quoted-printable")],
+)
+def test_the_shorter_encoding_is_taken(content: str, encoding: bytes) -> None:
+    assert b"Content-Transfer-Encoding: " + encoding in compose.html(content * 20)
+
+
+def test_a_text_alone_stays_quoted_printable() -> None:
+    assert b"quoted-printable" in compose.text("证书编号" * 20)

@@ -1,0 +1,62 @@
+"""What is kept of something said in a conversation, and whether it was said before."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from hashlib import sha256
+
+from ecertmail.conversation import Utterance
+from ecertmail.core.entity import printable
+from ecertmail.official import File
+
+TEXT_LENGTH = 20_000
+
+
+def cut(text: str) -> str:
+    """Return what is kept of a text; what is left out of a longer one is marked."""
+    clean = "\n".join(printable(line.expandtabs().rstrip()) for line in text.splitlines()).strip()
+    return clean if len(clean) <= TEXT_LENGTH else f"{clean[:TEXT_LENGTH]} […]"
+
+
+def within(files: Iterable[File], limit: int) -> tuple[tuple[File, ...], tuple[str, ...]]:
+    """Return the files that fit into so many octets together, in their order, and what became of the others.
+
+    The words for these are numbers and signs, since every language has them.
+    """
+    kept: list[File] = []
+    left_out: list[str] = []
+    room = limit
+    for file in files:
+        if len(file.octets) <= room:
+            kept.append(file)
+            room -= len(file.octets)
+        else:
+            left_out.append(f"✗ {printable(file.name)} ({_megabytes(len(file.octets))} > {_megabytes(room)})")
+    return tuple(kept), tuple(left_out)
+
+
+def noted(utterance: Utterance, left_out: Sequence[str]) -> Utterance:
+    """Return a contribution that says which of its files are missing, so that nobody waits for them."""
+    return replace(utterance, content="\n".join((utterance.content, "", *left_out)).strip()) if left_out else utterance
+
+
+def is_said(thread: Iterable[Utterance], utterance: Utterance) -> bool:
+    """Say whether a contribution is in a thread: the same words and files, of the same person at the same second."""
+    return any((_second(one), _what(one)) == (_second(utterance), _what(utterance)) for one in thread)
+
+
+def repeats(thread: Sequence[Utterance], utterance: Utterance) -> bool:
+    """Say whether a contribution only repeats the last one of a thread."""
+    return bool(thread) and _what(thread[-1]) == _what(utterance)
+
+
+def _second(utterance: Utterance) -> object:
+    return utterance.at.replace(microsecond=0)
+
+
+def _what(utterance: Utterance) -> object:
+    files = [sha256(file.octets).digest() for file in utterance.files]
+    return utterance.turn, utterance.operator, utterance.content.split(), files
+
+
+def _megabytes(octets: int) -> str:
+    return f"{octets / 1_000_000:.1f} MB"
