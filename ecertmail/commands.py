@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 
-from ecertmail import steps
+from ecertmail import enrolling, steps
 from ecertmail.config import Config
 from ecertmail.errors import NotFoundError
 from ecertmail.flow import inquiry_watch
@@ -30,6 +30,9 @@ def carry_out(
     if request.get("do", "").startswith("delivery."):
         steps.reconciler(config, ledger, log).command(request, moment)
     match request.get("do"):
+        case "official" | "official-state":
+            with ledger.transaction() as tx:
+                enrolling.carry_out(request, tx, log, moment)
         case "alarm.close" | "inquiry.close":
             _close(request, ledger, log, moment)
         case "release":

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ecertmail.core.profiles import PROFILES
 from ecertmail.errors import ConfigError
 from ecertmail.fields import Section
+from ecertmail.official import Official
 from ecertmail.official_sections import DemandsSection
 from ecertmail.parties import OWN, Assurance, Authority, Demands, Encryption, Partner, PinnedKey, Policy
 from ecertmail.settings import PartnerFile, Settings
@@ -82,6 +83,17 @@ class Config(Section):
         """All whose signed mail is read: partners and the issuing system."""
         return (*self.partners, *self.issuing)
 
+    @property
+    def nodes(self) -> frozenset[str]:
+        """The addresses that programs read, ours and our partners'; none of them is a person's."""
+        theirs = {address.lower() for signer in self.signers for address in signer.addresses}
+        return frozenset(address.lower() for address in self.mailboxes).union(theirs)
+
+    def domains(self, partner_id: str) -> frozenset[str]:
+        """Return the mail domains of an authority: of a partner, or our own."""
+        own = {address.lower().rpartition("@")[2] for address in self.mailboxes} if partner_id == OWN else set()
+        return frozenset(own).union(*(one.domains for one in self.partners if one.id == partner_id))
+
     def path(self, value: str) -> Path:
         """Resolve a configured path against the folder of the file."""
         return self.file.parent / value
@@ -139,6 +151,13 @@ def load_partner(file: Path) -> tuple[Partner, dict[str, Path]]:
 def demands(section: DemandsSection) -> Demands:
     """Return what a section demands of officials' mails."""
     return Demands(**{name: Assurance(getattr(section, name)) for name in DemandsSection.model_fields})
+
+
+def demands_on(config: Config, official: Official) -> Demands | None:
+    """Return what is demanded of an official's mails; None where the partner whose official it is was removed."""
+    if official.partner == OWN:
+        return demands(config.settings.officials)
+    return next((one.demands for one in config.partners if one.id == official.partner), None)
 
 
 def whereabouts(partner: Partner) -> str:

@@ -215,6 +215,9 @@ class Officials(Protocol):
     def all(self, *states: OfficialState) -> list[Official]:
         """Return the officials in these states, the oldest first."""
 
+    def of(self, partner: str, most: int) -> tuple[int, list[Official]]:
+        """Return how many officials of an authority are not suspended, and the oldest of them, at most so many."""
+
     def duty(self) -> list[Official]:
         """Return the active officials of this authority who answer inquiries, the oldest first."""
 

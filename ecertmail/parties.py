@@ -83,6 +83,11 @@ class Partner:
         return self.addresses[0]
 
     @property
+    def domains(self) -> frozenset[str]:
+        """The mail domains of its registered addresses."""
+        return frozenset(address.lower().rpartition("@")[2] for address in self.addresses)
+
+    @property
     def fingerprints(self) -> tuple[str, ...]:
         """The primary fingerprints of all its keys."""
         return tuple(key.fingerprint for key in self.keys)

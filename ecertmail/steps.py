@@ -40,7 +40,7 @@ def processor(config: Config, spool: Spool, ledger: Ledger, clock: Clock, log: E
         replier=replier,
         leaver=leaver,
         reconciler=matching,
-        commander=Commander(next_run=next_run, log=log),
+        commander=Commander(next_run=next_run, log=log, nodes=config.nodes),
         log=log,
     )
 

@@ -5,6 +5,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
+from ecertmail.enrolment import Enrolment
+
 
 class SubscriptionState(StrEnum):
     """Where a subscription stands; only an active one is sent anything."""
@@ -94,6 +96,7 @@ class Verb(StrEnum):
     UNSUBSCRIBE = "UNSUBSCRIBE"
     STATUS = "STATUS"
     RESEND = "RESEND"
+    OFFICIAL = "OFFICIAL"
     HELP = "HELP"
 
 
@@ -101,7 +104,8 @@ class Verb(StrEnum):
 class Command:
     """One line of a signed mail that asks for something; `wrong` says what would be right, and is empty if it is.
 
-    `address` is empty for the partner's registered one; `since` is the day of a RESEND (UTC).
+    `address` is empty for the partner's registered one; `since` is the day of a RESEND (UTC), `enrolment` what an
+    OFFICIAL is about.
     """
 
     line: str
@@ -113,6 +117,7 @@ class Command:
     schedule: str = "immediately"
     time_zone: str = "UTC"
     since: date | None = None
+    enrolment: Enrolment | None = None
     wrong: str = ""
 
 

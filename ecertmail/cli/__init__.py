@@ -17,6 +17,7 @@ from ecertmail.cli import (
     ledger,
     mail,
     mailbox,
+    official,
     partner,
     report,
     service,
@@ -66,6 +67,7 @@ for command in (
     inquiry.inquiry,
     mailbox.mailbox,
     subscriber.subscriber,
+    official.official,
     report.report,
 ):
     main.add_command(command)

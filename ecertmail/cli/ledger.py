@@ -8,12 +8,18 @@ import click
 
 from ecertmail.cli.common import CHECK_FAILED, Group, fail, json_option, load, pairs, show_json, table
 from ecertmail.config import Config
+from ecertmail.core.entity import printable
 from ecertmail.core.printed import qr_text
+from ecertmail.core.record import timestamp
 from ecertmail.errors import NotFoundError
 from ecertmail.model import CertificateStatus
+from ecertmail.official import Decided
 from ecertmail.parties import OWN
 from ecertmail.store import audit
 from ecertmail.store.reader import Found, LedgerReader
+
+_REMARK = 200
+_STATES = ("status", "outcome", "decision", "state")
 
 
 @click.command(epilog="\b\nExamples:\n  ecertmail lookup NZL2009/0001/26\n  ecertmail lookup --json 'NZ 2026 4711'\n"
@@ -23,7 +29,7 @@ from ecertmail.store.reader import Found, LedgerReader
 @click.option("--xml", "entry", type=int, help="Print the certificate as recorded at this ledger entry.")
 @click.pass_context
 def lookup(context: click.Context, number: str, as_json: bool, entry: int | None) -> None:
-    """Show a certificate: its status, its main fields, and every version ever received."""
+    """Show a certificate: its status, its main fields, every version ever received, and what was decided on it."""
     config = load(context)
     reader = LedgerReader(config.spool / "ledger.db")
     found = reader.lookup(number)
@@ -65,6 +71,15 @@ def _show(found: Found, issuer: str, qr: str) -> None:
         kind = {"conflict": "CONFLICT, refused: ", "replaced": "replaced by " + version.replaced_by + ": "}
         click.echo(f"  entry {version.entry}  {version.at}  {kind.get(version.kind, '')}{_status(version.status)}"
                    f"  {version.sha256}")  # fmt: skip
+    for decided in found.decisions:
+        click.echo(f"  entry {decided.entry}  {timestamp(decided.at)}  {_decision(decided)}")
+
+
+def _decision(decided: Decided) -> str:
+    later = "" if decided.superseded_by is None else f" (superseded by entry {decided.superseded_by})"
+    said = f": {printable(decided.remark)[:_REMARK]}" if decided.remark else ""
+    who = f"{printable(decided.operator) or '-'} ({decided.partner}, {decided.assurance})"
+    return f"{decided.decision.word}{later} by {who}{said}"
 
 
 def _status(code: str) -> str:
@@ -88,7 +103,7 @@ def tail(context: click.Context, count: int, as_json: bool) -> None:
         show_json(records)
         return
     rows = [(r["index"], r["at"], r["kind"], r.get("issuer") or r.get("partner", ""), r.get("number", ""),
-             r.get("status") or r.get("outcome", "")) for r in records]  # fmt: skip
+             next((r[name] for name in _STATES if name in r), "")) for r in records]  # fmt: skip
     table(rows, ("ENTRY", "AT", "KIND", "PARTNER", "NUMBER", "STATUS"))
 
 

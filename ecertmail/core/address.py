@@ -33,6 +33,12 @@ def mailboxes(header: str) -> frozenset[str]:
     return frozenset(address for part in unquoted.split(",") if (address := single_mailbox(part)) is not None)
 
 
+def base(address: str) -> str:
+    """Return a plain address without what stands after a `+` (RFC 5233): whoever reads the one reads the other."""
+    local, _, domain = address.rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
 def belongs(address: str | None, registered: tuple[str, ...]) -> bool:
     """Say whether an address is one of the registered ones."""
     return address is not None and address in {entry.lower() for entry in registered}

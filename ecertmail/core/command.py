@@ -10,7 +10,9 @@ from dataclasses import replace
 from datetime import date
 from difflib import get_close_matches
 
+from ecertmail.core import official_command
 from ecertmail.core.address import normal
+from ecertmail.core.command_line import WrongError, identity
 from ecertmail.core.entity import printable
 from ecertmail.core.mime import Attachment
 from ecertmail.core.profiles import PROFILES
@@ -24,17 +26,13 @@ USAGE = {
     Verb.UNSUBSCRIBE: "UNSUBSCRIBE ID",
     Verb.STATUS: "STATUS",
     Verb.RESEND: "RESEND ID SINCE 2026-01-01",
+    Verb.OFFICIAL: "; or ".join(official_command.USAGE),
     Verb.HELP: "HELP",
 }
 
 _READ, _LONGEST, _VALUES = 20_000, 1000, 50
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
 _CONTINUED = re.compile(r"[a-z]+=\S")
-_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
-
-
-class _WrongError(ValueError):
-    """What would be right instead."""
 
 
 def read(leaves: tuple[Attachment, ...]) -> tuple[Command, ...]:
@@ -49,19 +47,19 @@ def read(leaves: tuple[Attachment, ...]) -> tuple[Command, ...]:
 def one(line: str) -> Command:
     """Read one line; what is wrong with it stands in the command."""
     word, _, rest = _straight(line).partition(" ")
-    [verb] = _verbs(word) or [Verb.HELP]
+    [verb] = _verbs(word, rest) or [Verb.HELP]
     command = Command(line=printable(line)[:_LONGEST], verb=verb)
     try:
         return _understood(command, len(line), word, rest)
-    except _WrongError as wrong:
+    except WrongError as wrong:
         return replace(command, wrong=f"{wrong} Right is: {USAGE[verb]}")
 
 
 def _understood(command: Command, length: int, word: str, rest: str) -> Command:
     if length > _LONGEST or rest.count('"') % 2:
-        raise _WrongError(f"A line has at most {_LONGEST} characters, and each quotation mark its other one.")
+        raise WrongError(f"A line has at most {_LONGEST} characters, and each quotation mark its other one.")
     if word.upper() != command.verb:
-        raise _WrongError(f"{printable(word)[:40]} is no command.")
+        raise WrongError(f"{printable(word)[:40]} is no command.")
     return _READERS[command.verb](command, _WORD.findall(rest))
 
 
@@ -75,14 +73,17 @@ def _lines(text: str) -> Iterator[str]:
         if held:
             yield held
         held = line
-        if not _verbs(line.split()[0]):
+        word, _, rest = _straight(line).partition(" ")
+        if not _verbs(word, rest):
             return
     if held:
         yield held
 
 
-def _verbs(word: str) -> list[Verb]:
+def _verbs(word: str, rest: str) -> list[Verb]:
     """The verb that a word is or, written in capitals, nearly is."""
+    if word.upper() == Verb.OFFICIAL and not word.isupper() and not official_command.is_meant(rest):
+        return []
     if word.upper() in USAGE:
         return [Verb(word.upper())]
     near = get_close_matches(word, list(USAGE), 1, 0.8) if word.isalpha() and word.isupper() and len(word) < 20 else []
@@ -95,13 +96,13 @@ def _straight(line: str) -> str:
 
 
 def _subscribe(command: Command, words: list[str]) -> Command:
-    command = replace(command, subscription=_id(words))
+    command = replace(command, subscription=identity(words))
     seen: set[str] = set()
     for word in words[1:]:
         name, mark, value = word.partition("=")
         kind = name.lower() if mark or name.lower() == "digest" else "address"
         if kind in seen:
-            raise _WrongError(f"{kind} stands there twice.")
+            raise WrongError(f"{kind} stands there twice.")
         seen.add(kind)
         command = _with(command, kind, value.replace('"', "") if mark else word)
     return command
@@ -112,7 +113,7 @@ def _with(command: Command, kind: str, value: str) -> Command:
         case "address":
             address = normal(value)
             if address is None:
-                raise _WrongError(f"{printable(value)[:60]} is neither a plain mail address nor an option.")
+                raise WrongError(f"{printable(value)[:60]} is neither a plain mail address nor an option.")
             return replace(command, address=address)
         case "digest":
             return replace(command, bundle=Bundle.DIGEST)
@@ -124,7 +125,7 @@ def _with(command: Command, kind: str, value: str) -> Command:
             field, fits = _FILTERS[kind]
             chosen = {field: _values(kind, value, fits)}
             return replace(command, filter=replace(command.filter, **chosen))
-    raise _WrongError(f"{printable(kind)[:20]}={printable(value)[:40]} is not understood.")
+    raise WrongError(f"{printable(kind)[:20]}={printable(value)[:40]} is not understood.")
 
 
 def _values(kind: str, value: str, fits: Callable[[str], bool]) -> tuple[str, ...]:
@@ -132,9 +133,9 @@ def _values(kind: str, value: str, fits: Callable[[str], bool]) -> tuple[str, ..
     if kind in {"importing", "exporting"}:
         values = [part.upper() for part in values]
     if len(values) > _VALUES:
-        raise _WrongError(f"{kind} has more than {_VALUES} values.")
+        raise WrongError(f"{kind} has more than {_VALUES} values.")
     for wrong in (part for part in values if not fits(part)):
-        raise _WrongError(f"{kind} cannot be {printable(wrong)[:40] or '(nothing)'}.")
+        raise WrongError(f"{kind} cannot be {printable(wrong)[:40] or '(nothing)'}.")
     return tuple(dict.fromkeys(values))
 
 
@@ -155,11 +156,11 @@ _FILTERS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
 
 def _resend(command: Command, words: list[str]) -> Command:
     if len(words) != 3 or words[1].upper() != "SINCE":
-        raise _WrongError("It needs an ID and a day.")
+        raise WrongError("It needs an ID and a day.")
     since = _day(words[2])
     if since is None:
-        raise _WrongError(f"{printable(words[2])[:20]} is no day.")
-    return replace(command, subscription=_id(words), since=since)
+        raise WrongError(f"{printable(words[2])[:20]} is no day.")
+    return replace(command, subscription=identity(words), since=since)
 
 
 def _day(word: str) -> date | None:
@@ -171,20 +172,14 @@ def _day(word: str) -> date | None:
 
 def _unsubscribe(command: Command, words: list[str]) -> Command:
     if len(words) > 1:
-        raise _WrongError("It needs an ID and nothing else.")
-    return replace(command, subscription=_id(words))
+        raise WrongError("It needs an ID and nothing else.")
+    return replace(command, subscription=identity(words))
 
 
 def _bare(command: Command, words: list[str]) -> Command:
     if words:
-        raise _WrongError(f"{command.verb} stands alone.")
+        raise WrongError(f"{command.verb} stands alone.")
     return command
-
-
-def _id(words: list[str]) -> str:
-    if not words or not _ID.fullmatch(words[0]):
-        raise _WrongError("An ID is up to 31 lower-case letters, digits and hyphens, such as shanghai.")
-    return words[0]
 
 
 _READERS: Mapping[Verb, Callable[[Command, list[str]], Command]] = {
@@ -192,5 +187,6 @@ _READERS: Mapping[Verb, Callable[[Command, list[str]], Command]] = {
     Verb.UNSUBSCRIBE: _unsubscribe,
     Verb.STATUS: _bare,
     Verb.RESEND: _resend,
+    Verb.OFFICIAL: official_command.read,
     Verb.HELP: _bare,
 }

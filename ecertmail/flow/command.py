@@ -3,51 +3,38 @@
 A partner reaches nothing but subscriptions whose `partner` it is, whatever their IDs are.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 
-from ecertmail.core import audience, record
+from ecertmail.core import audience, official_command, record
 from ecertmail.core.command import USAGE
 from ecertmail.errors import ConfigError, PermanentError
+from ecertmail.flow.official_command import OfficialCommander
+from ecertmail.flow.order import Order, WrongError, full_id, new_id
 from ecertmail.flow.publish import NextRun
 from ecertmail.model import Examination
-from ecertmail.parties import Partner
 from ecertmail.ports import EventLog, Transaction
-from ecertmail.subscription import Answer, Command, Subscription, SubscriptionState, Verb
+from ecertmail.subscription import Answer, Subscription, SubscriptionState, Verb
 
 MOST = 100
-LONGEST_ID = 41
 
 _AT_ONCE = 500
 _LIVE = (SubscriptionState.ACTIVE, SubscriptionState.PAUSED, SubscriptionState.PENDING)
 _OUTSIDE = "its domain is not the partner's"
 
 
-class _WrongError(ValueError):
-    """Why it cannot be done; nothing was changed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
-    """One command of one partner, what it is carried out with, and how many certificates it may look at."""
-
-    tx: Transaction
-    spool_id: str
-    partner: Partner
-    command: Command
-    now: datetime
-    most: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commander:
-    """Carries out commands; `next_run` reads schedules, `looked_at` is the most certificates for one mail."""
+    """Carries out commands; `next_run` reads schedules, `looked_at` is the most certificates for one mail.
+
+    `nodes` are the addresses that programs read, ours and our partners': nobody's own mailbox.
+    """
 
     next_run: NextRun
     log: EventLog
     looked_at: int = 5000
+    nodes: Collection[str] = ()
 
     def carry_out(self, tx: Transaction, spool_id: str, examination: Examination, now: datetime) -> tuple[Answer, ...]:
         """Do what the commands of a judged mail say, one after the other; each is answered."""
@@ -55,16 +42,17 @@ class Commander:
         assert partner is not None  # noqa: S101 - judge quarantines strangers
         most = self.looked_at // max(len(examination.commands), 1)
         return tuple(
-            self._answer(_Order(tx=tx, spool_id=spool_id, partner=partner, command=command, now=now, most=most))
+            self._answer(Order(tx=tx, spool_id=spool_id, partner=partner, command=command, now=now, most=most))
             for command in examination.commands
         )
 
-    def _answer(self, order: _Order) -> Answer:
+    def _answer(self, order: Order) -> Answer:
         does = {
             Verb.SUBSCRIBE: self._subscribe,
             Verb.UNSUBSCRIBE: self._unsubscribe,
             Verb.STATUS: _status,
             Verb.RESEND: self._resend,
+            Verb.OFFICIAL: OfficialCommander(nodes=self.nodes, log=self.log).carry_out,
             Verb.HELP: _help,
         }
         line, wrong = order.command.line, order.command.wrong
@@ -72,34 +60,32 @@ class Commander:
             return Answer(line=line, done=False, text=(wrong,))
         try:
             return Answer(line=line, done=True, text=tuple(does[order.command.verb](order)))
-        except _WrongError as error:
+        except WrongError as error:
             return Answer(line=line, done=False, text=(str(error),))
 
-    def _subscribe(self, order: _Order) -> Sequence[str]:
+    def _subscribe(self, order: Order) -> Sequence[str]:
         subscription = self._wanted(order)
         table = order.tx.subscriptions
         mine = _mine(order, *SubscriptionState)
         live = [one.id for one in mine if one.state in _LIVE]
         if subscription.id in live:
-            raise _WrongError(f"{subscription.id} exists; UNSUBSCRIBE it first.")
+            raise WrongError(f"{subscription.id} exists; UNSUBSCRIBE it first.")
         if len(live) >= MOST:
-            raise _WrongError(f"You have {MOST} subscriptions; more are not possible.")
+            raise WrongError(f"You have {MOST} subscriptions; more are not possible.")
         if subscription.id in {one.id for one in mine}:
             table.forget(subscription.id)
         try:
             table.add(subscription, order.tx.next_index() - 1, None)
         except PermanentError:
-            raise _WrongError(f"{subscription.id} cannot be used; choose another ID.") from None
+            raise WrongError(f"{subscription.id} cannot be used; choose another ID.") from None
         self._record(order, subscription.id, subscription.state)
         return _described(subscription)
 
-    def _wanted(self, order: _Order) -> Subscription:
+    def _wanted(self, order: Order) -> Subscription:
         command, partner = order.command, order.partner
         address = command.address or partner.receipt_address.lower()
-        at_home = address.rpartition("@")[2] in {one.lower().rpartition("@")[2] for one in partner.addresses}
-        subscription_id = _full_id(command.subscription, partner)
-        if len(subscription_id) > LONGEST_ID:
-            raise _WrongError(f"{subscription_id} has more than {LONGEST_ID} characters; choose a shorter ID.")
+        at_home = address.rpartition("@")[2] in partner.domains
+        subscription_id = new_id(command.subscription, partner)
         self._check_schedule(order)
         return Subscription(
             id=subscription_id, address=address, name=partner.name, partner=partner.id,
@@ -110,22 +96,22 @@ class Commander:
             trusted_at=order.now,
         )  # fmt: skip
 
-    def _check_schedule(self, order: _Order) -> None:
+    def _check_schedule(self, order: Order) -> None:
         command = order.command
         try:
             run = self.next_run(command.schedule, command.time_zone, order.now)
         except ConfigError as error:
-            raise _WrongError(f"{error}.") from None
+            raise WrongError(f"{error}.") from None
         if run is None:
-            raise _WrongError(f'schedule="{command.schedule}" never comes.')
+            raise WrongError(f'schedule="{command.schedule}" never comes.')
 
-    def _unsubscribe(self, order: _Order) -> Sequence[str]:
+    def _unsubscribe(self, order: Order) -> Sequence[str]:
         found = _found(order)
         order.tx.subscriptions.change(found.id, SubscriptionState.REMOVED, "by signed mail", order.now)
         self._record(order, found.id, SubscriptionState.REMOVED)
         return (f"{found.id} has ended; nothing more is sent to {found.address} for it.",)
 
-    def _resend(self, order: _Order) -> Sequence[str]:
+    def _resend(self, order: Order) -> Sequence[str]:
         found, since = _found(order), order.command.since
         assert since is not None  # noqa: S101 - it would be wrong without
         table, end = order.tx.subscriptions, order.tx.next_index() - 1
@@ -136,7 +122,7 @@ class Commander:
         when = "with the next run" if found.state is SubscriptionState.ACTIVE else f"when it is no longer {found.state}"
         return (f"{found.id} is sent what was recorded since {since}, {when}: {owed} now.",)
 
-    def _record(self, order: _Order, subscription_id: str, state: SubscriptionState, **more: str) -> None:
+    def _record(self, order: Order, subscription_id: str, state: SubscriptionState, **more: str) -> None:
         facts = record.of_subscription(subscription_id, state, order.spool_id, order.now) | more
         order.tx.append([("subscription", record.canonical(facts))])
         self.log.info(
@@ -145,14 +131,19 @@ class Commander:
         )  # fmt: skip
 
 
-def _status(order: _Order) -> Sequence[str]:
+def _status(order: Order) -> Sequence[str]:
     mine, end = _mine(order, *_LIVE), order.tx.next_index() - 1
     most = order.most // max(len(mine), 1)
     return [_line(order.tx, one, end, most) for one in mine] or ("You have no subscriptions.",)
 
 
-def _help(_order: _Order) -> Sequence[str]:
-    return ("One command a line, at the beginning of a signed mail:", *USAGE.values())
+def _help(_order: Order) -> Sequence[str]:
+    return ("One command a line, at the beginning of a signed mail:", *_usage())
+
+
+def _usage() -> Iterator[str]:
+    for verb, line in USAGE.items():
+        yield from official_command.USAGE if verb is Verb.OFFICIAL else [line]
 
 
 def _line(tx: Transaction, one: Subscription, end: int, most: int) -> str:
@@ -177,23 +168,17 @@ def _schedule(one: Subscription) -> str:
     return f"{one.bundle} {cron}"
 
 
-def _mine(order: _Order, *states: SubscriptionState) -> list[Subscription]:
+def _mine(order: Order, *states: SubscriptionState) -> list[Subscription]:
     return [one for one in order.tx.subscriptions.all(*states) if one.partner == order.partner.id]
 
 
-def _found(order: _Order) -> Subscription:
+def _found(order: Order) -> Subscription:
     mine = {one.id: one for one in _mine(order, *_LIVE)}
     name = order.command.subscription
-    found = mine.get(_full_id(name, order.partner)) or mine.get(name)
+    found = mine.get(full_id(name, order.partner)) or mine.get(name)
     if found is None:
-        raise _WrongError(f"You have no subscription {name}. Yours: {', '.join(mine) or 'none'}.")
+        raise WrongError(f"You have no subscription {name}. Yours: {', '.join(mine) or 'none'}.")
     return found
-
-
-def _full_id(name: str, partner: Partner) -> str:
-    """The ID with the partner's before it, whether it was written or not."""
-    prefix = re.sub("[^a-z0-9]", "-", partner.id.lower()) + "-"
-    return name if name.startswith(prefix) else prefix + name
 
 
 def _owed(tx: Transaction, one: Subscription, cursor: int, end: int, most: int) -> str:

@@ -12,7 +12,6 @@ from typing import Any
 
 from ecertmail.core import decision, look_up, record, ticket
 from ecertmail.core.answer import manners
-from ecertmail.core.look_up import Asked
 from ecertmail.core.understand import understand
 from ecertmail.core.written_record import of_written
 from ecertmail.flow.deciding import Deciding
@@ -20,6 +19,7 @@ from ecertmail.flow.look_up import LookUps
 from ecertmail.flow.post import Post
 from ecertmail.flow.visit import Visit
 from ecertmail.letter import Letter, LetterKind, Reason, Refused, Shown
+from ecertmail.looked_up import Asked
 from ecertmail.model import Examination, Outcome
 from ecertmail.official import Official, OfficialState, Purpose, Said, Subject, Ticket, Understood, Written
 from ecertmail.parties import Assurance, Demands, Partner
@@ -89,7 +89,7 @@ class Desk:
         """Follow the ticket if it is good and the reply says what to do; else look up what is asked for."""
         good = given is not None and given.official == visit.official.id and given.expires_at > visit.now
         if given is not None and good and given.purpose is Purpose.ANSWER:
-            return self.answered(visit, given)
+            return self._answer(visit, given)
         understood = self._understood(visit, given)
         if given is not None and good and understood.certain:
             return self._decide(visit, given, understood.said)
@@ -106,6 +106,13 @@ class Desk:
 
     def _understood(self, visit: Visit, given: Ticket | None) -> Understood:
         return understand(visit.written, [subject.number for subject in given.subjects] if given else [])
+
+    def _answer(self, visit: Visit, given: Ticket) -> int | None:
+        needed = visit.demands.answers
+        if visit.assurance.meets(needed):
+            return self.answered(visit, given)
+        refused = (Refused(number=f"Q{given.inquiry}", reason=Reason.LEVEL, needed=needed),)
+        return self._send(visit, self._letter(visit, LetterKind.NOT_RECORDED, refused=refused))
 
     def _look_up(self, visit: Visit, asked: Sequence[Asked]) -> int | None:
         if not visit.assurance.meets(visit.demands.looks_up):

@@ -55,9 +55,10 @@ def decisions(db: Connection | Cursor, issuer: str, number: str) -> list[Decided
     return [_decided(row) for row in rows]
 
 
-def decided_by(db: Connection | Cursor, official_id: str) -> list[Decided]:
-    """Return all decisions of an official, the oldest first; this reads the whole table."""
-    return [_decided(row) for row in db.execute(f"{_DECISIONS} WHERE official=? ORDER BY entry", (official_id,))]
+def decided_by(db: Connection | Cursor, official_id: str) -> tuple[int, Decided | None]:
+    """Return how many decisions an official took, and the last; this reads the whole table."""
+    row = db.execute("SELECT count(*), max(entry) FROM decision WHERE official=?", (official_id,)).fetchone()
+    return int(row[0]), decision_at(db, row[1]) if row[0] else None
 
 
 def decision_at(db: Connection | Cursor, entry: int) -> Decided | None:
@@ -103,6 +104,12 @@ class OfficialTable:
         """Return the officials in these states, the oldest first."""
         marks = ",".join("?" * len(states))
         return self._some(f"state IN ({marks}) ORDER BY created_at, id", *states)
+
+    def of(self, partner: str, most: int) -> tuple[int, list[Official]]:
+        """Return how many officials of an authority are not suspended, and the oldest of them, at most so many."""
+        which = "partner=? AND state<>'suspended'"
+        row = self._cursor.execute(f"SELECT count(*) FROM official WHERE {which}", (partner,)).fetchone()  # noqa: S608
+        return int(row[0]), self._some(f"{which} ORDER BY created_at, id LIMIT {most}", partner)
 
     def duty(self) -> list[Official]:
         """Return the active officials of this authority who answer inquiries, the oldest first."""

@@ -41,6 +41,7 @@ class Found:
     importing: str
     title: str
     versions: tuple[Version, ...]
+    decisions: tuple[Decided, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,11 @@ class LedgerReader:
             (number,),
         ).fetchall()
         return [
-            Found(**dict(zip(_FIELDS, row, strict=True)), versions=tuple(self._versions(row[0], row[1])))
+            Found(
+                **dict(zip(_FIELDS, row, strict=True)),
+                versions=tuple(self._versions(row[0], row[1])),
+                decisions=tuple(officials.decisions(self._db, row[0], row[1])),
+            )
             for row in rows
         ]
 
@@ -142,8 +147,8 @@ class LedgerReader:
         """Return every official, suspended ones too, the oldest first."""
         return officials.officials(self._db)
 
-    def decided_by(self, official_id: str) -> list[Decided]:
-        """Return all decisions of an official, the oldest first."""
+    def decided_by(self, official_id: str) -> tuple[int, Decided | None]:
+        """Return how many decisions an official took, and the last."""
         return officials.decided_by(self._db, official_id)
 
     def decisions(self, issuer: str, number: str) -> list[Decided]:

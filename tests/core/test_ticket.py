@@ -1,5 +1,7 @@
 """The token of a ticket: it comes back through addresses and subjects, and nobody else can make one."""
 
+# ruff: noqa: RUF001 - people write in their own scripts
+
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -56,9 +57,9 @@ def add(ledger: SqliteLedger, *people: Official) -> None:
             tx.officials.add(one)
 
 
-def decide(tx: LedgerTransaction, decided: Decided = PASSED, **changes: object) -> tuple[Decided, Decided | None]:
+def decide(tx: LedgerTransaction, **changes: Any) -> tuple[Decided, Decided | None]:
     """Record a decision as the desk does; return it, and what it supersedes."""
-    decided = replace(decided, **changes)  # type: ignore[arg-type]
+    decided = replace(PASSED, **changes)
     names = ("issuer", "number", "decision", "partner")
     facts = {"kind": "decision", "at": record.timestamp(NOW), **{name: getattr(decided, name) for name in names}}
     decided = replace(decided, entry=tx.append([("decision", record.canonical(facts))])[0])
@@ -85,6 +86,15 @@ def test_officials_are_listed_by_state_the_oldest_first(ledger: SqliteLedger) ->
         assert [one.id for one in tx.officials.all(OfficialState.ACTIVE)] == ["wang", "li"]
         assert [one.id for one in tx.officials.all(*OfficialState)] == ["wang", "li", "zhao"]
         assert tx.officials.all(SUSPENDED) == tx.officials.all() == []
+
+
+def test_an_authoritys_officials_are_counted_and_so_many_are_shown(ledger: SqliteLedger) -> None:
+    add(ledger, LI, WANG, replace(LI, id="theirs", address="t@a.example", partner="nz"))
+    add(ledger, replace(LI, id="gone", address="g@a.example", state=SUSPENDED))
+    with ledger.transaction() as tx:
+        assert tx.officials.of("self", 1) == (2, [WANG])
+        assert tx.officials.of("self", 9) == (2, [WANG, LI])
+        assert tx.officials.of("au", 9) == (0, [])
 
 
 def test_inquiries_are_answered_by_active_officials_of_this_authority(ledger: SqliteLedger) -> None:
@@ -192,7 +202,8 @@ def test_a_later_decision_of_the_same_authority_supersedes_and_both_are_kept(
     assert superseded == replace(first, superseded_by=second.entry)
     assert also == replace(second, superseded_by=third.entry)
     assert reader.decisions("nz", "NZ-1") == [superseded, also, third]
-    assert [one.entry for one in reader.decided_by("wang")] == [0, 2]
+    assert reader.decided_by("wang") == (2, third)
+    assert reader.decided_by("nobody") == (0, None)
     assert list(faults(reader)) == []
 
 
@@ -200,7 +211,7 @@ def test_a_later_decision_of_the_same_authority_supersedes_and_both_are_kept(
     "other", [{"partner": "au"}, {"number": "NZ-2"}, {"issuer": "au"}], ids=["authority", "certificate", "issuer"]
 )
 def test_another_ones_decision_supersedes_nothing(
-    ledger: SqliteLedger, reader: LedgerReader, other: dict[str, str]
+    ledger: SqliteLedger, reader: LedgerReader, other: dict[str, Any]
 ) -> None:
     with ledger.transaction() as tx:
         first, _ = decide(tx)
