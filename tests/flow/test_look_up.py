@@ -223,11 +223,13 @@ def test_near_numbers_are_told_if_they_are_for_the_official_to_see(office: Offic
     assert office.ask(NZ_OFFICIAL, asked).unknown == (Unknown(number=asked, near=("NZL/0012",)),)
 
 
-def test_only_a_few_near_numbers_are_told(office: Office) -> None:
+def test_only_a_few_near_numbers_are_told_and_the_likeliest_first(office: Office) -> None:
     for digit in range(9):
         office.record(f"NZL/{digit}")
+    office.record("NZL-9")
     [unknown] = office.ask(OURS, "NZL/9").unknown
     assert len(unknown.near) == NEAR_SHOWN
+    assert unknown.near[0] == "NZL-9"
 
 
 # Who decides
