@@ -28,7 +28,7 @@ _POLITE = (
     " يرجى من_فضلك رجاء الرجاء"
 )
 _FILLERS = (
-    "certificate certificates cert. number numbers no. nr. nos. 证书编号 證書編號 证书号 證書號 证书 證書 编号 編號"
+    "certificate certificates cert. number numbers no. nr. nos. 证书编号 證書編號 证书号 證書號 证书 證書 编号 編號 一下 以下 下列"
     " 号码 號碼 certificado certificados número números certificat certificats numéro numéros сертификат"
     " сертификаты сертификата номер номера من صحة عن الشهادة شهادة الشهادات رقم الرقم"
 )
@@ -115,6 +115,8 @@ def _after_verb(line: str) -> str | None:
         return None
     while (shorter := _beginning(_SIGN.sub("", rest, count=1), _AFTER)) is not None:
         rest = shorter
+    if _is_han(rest[:1]):  # Chinese has no blanks: the verb is part of a longer word, such as 查验结果, a result
+        return None
     return _SIGN.sub("", rest, count=1)
 
 
@@ -131,7 +133,7 @@ def _beginning(line: str, words: tuple[str, ...]) -> str | None:
 
 
 def _is_han(character: str) -> bool:
-    return "\u4e00" <= character <= "\u9fff"
+    return "\u4e00" <= character[:1] <= "\u9fff"
 
 
 def _split(text: str) -> list[str]:
