@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from ecertmail.assemble import ticket_secret
 from ecertmail.config import Config, demands
@@ -17,6 +17,7 @@ from ecertmail.flow.inquiry_book import InquiryBook
 from ecertmail.flow.inquiry_post import InquiryPost
 from ecertmail.flow.inquiry_watch import InquiryWatch
 from ecertmail.flow.look_up import LookUps
+from ecertmail.flow.offer import Offers
 from ecertmail.flow.post import Post
 from ecertmail.flow.respond import Announcer, Responder
 from ecertmail.ports import EventLog, Ledger
@@ -53,10 +54,12 @@ def office(config: Config, ledger: Ledger, new_message_id: Callable[[], str], lo
     look_ups = LookUps(
         authority=config.authority, partners=partners, misses_to_alarm=settings.officials.misses_to_alarm, log=log
     )
+    offers = Offers(post=post, look_ups=look_ups)
     announcer = Announcer(authority=config.authority, new_message_id=new_message_id, log=log)
     letters = InquiryPost(
         post=post,
-        look_ups=look_ups,
+        show=offers.plain,
+        offer=offers.one,
         operator=settings.operator.address,
         escalate_to=settings.inquiries.escalate_to,
     )
@@ -70,7 +73,7 @@ def office(config: Config, ledger: Ledger, new_message_id: Callable[[], str], lo
         announce=announcer.announce, remark_length=settings.officials.remark_length, log=log,
     )  # fmt: skip
     desk = Desk(
-        post=post, deciding=deciding, look_ups=look_ups, answered=inquirer.answered, partners=partners,
+        post=post, deciding=deciding, look_ups=look_ups, offers=offers, answered=inquirer.answered, partners=partners,
         demands=demands(settings.officials), log=log,
     )  # fmt: skip
     return Office(
