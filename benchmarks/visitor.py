@@ -13,6 +13,7 @@ from ecertmail.edge.templates import JinjaTemplates
 from ecertmail.flow.deciding import Deciding
 from ecertmail.flow.desk import Desk
 from ecertmail.flow.look_up import LookUps
+from ecertmail.flow.offer import Offers
 from ecertmail.flow.post import Post
 from ecertmail.model import Examination, Outcome
 from ecertmail.official import Official, Written
@@ -50,8 +51,8 @@ class Visitor:
             remark_length=4000, log=events,
         )  # fmt: skip
         desk = Desk(
-            post=post, deciding=deciding, look_ups=look_ups, answered=_never, partners=look_ups.partners,
-            demands=Demands(), log=events,
+            post=post, deciding=deciding, look_ups=look_ups, offers=Offers(post=post, look_ups=look_ups),
+            answered=_never, partners=look_ups.partners, demands=Demands(), log=events,
         )  # fmt: skip
         return Visitor(ledger, desk, official, itertools.count())
 

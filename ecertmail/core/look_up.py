@@ -28,8 +28,8 @@ _POLITE = (
     " يرجى من_فضلك رجاء الرجاء"
 )
 _FILLERS = (
-    "certificate certificates cert. number numbers no. nr. nos. 证书编号 證書編號 证书号 證書號 证书 證書 编号 編號 一下 以下 下列"
-    " 号码 號碼 certificado certificados número números certificat certificats numéro numéros сертификат"
+    "certificate certificates cert. number numbers no. nr. nos. 证书编号 證書編號 证书号 證書號 证书 證書 编号 編號"
+    " 一下 以下 下列 号码 號碼 certificado certificados número números certificat certificats numéro numéros сертификат"
     " сертификаты сертификата номер номера من صحة عن الشهادة شهادة الشهادات رقم الرقم"
 )
 _PLEASED = (
