@@ -1,7 +1,7 @@
 """Text as people type it on any keyboard, made plain: what looks the same is written the same.
 
-Full-width forms become ASCII, digits of any script 0 to 9, dashes hyphens, every blank a space; what is invisible goes, such
-as the direction marks around Latin text in Arabic.
+Full-width forms become ASCII, digits of any script 0 to 9, dashes hyphens, every blank a space; what is
+invisible goes, such as the direction marks around Latin text in Arabic.
 """
 
 import unicodedata
