@@ -24,6 +24,7 @@ from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.reader import LedgerReader
 from ecertmail.store.spool import SqliteSpool
 from tests.builders import CHINA, NOW, POLICY, envelope, examiner
+from tests.flow.border import Border
 
 
 def database(file: Path) -> sqlite3.Connection:
@@ -73,6 +74,7 @@ class Node:
             leaver=Leaver(authority=CHINA, secret=b"", new_message_id=str, log=events),
             reconciler=Reconciler(ledger=self.ledger, log=events),
             commander=Commander(next_run=next_run, log=events),
+            desk=Border(events).desk,
             log=events,
         )
 

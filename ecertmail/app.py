@@ -26,6 +26,7 @@ from ecertmail.edge.smtp_out import SmarthostSender
 from ecertmail.edge.workers import Workers
 from ecertmail.errors import EcertmailError, TemporaryError
 from ecertmail.flow.intake import Intake
+from ecertmail.flow.process import Processor
 from ecertmail.issuing import Issuing
 from ecertmail.mailboxes import Readers
 from ecertmail.parties import KeyLife
@@ -58,8 +59,8 @@ class Node:
         self._seen = SpoolReader(config.spool / "spool.db")
         self._tls = assemble.listener_tls(config)
         self._staged, self._stop, self._hup = (asyncio.Event() for _ in range(3))
-        processor = steps.processor(config, self._spool, self._ledger, now, log)
-        self._decider = Decider(processor, workers, self._in_ledger_thread, self._staged.set, now, log)
+        run = self._in_ledger_thread
+        self._decider = Decider(self._processor(config), workers, run, self._staged.set, now, log)
         self._intake = Intake(self._spool, self._in_spool_thread, _new_spool_id, self._decider.arrived.set, log)
         self._readers = Readers(config, self._spool, self._intake, now, log)
         self._keys: tuple[KeyLife, ...] = ()
@@ -112,7 +113,7 @@ class Node:
                 self._log.error("reload.failed", error=str(error))
             else:
                 self._config = config
-                self._decider.take(workers)
+                self._decider.take(workers, self._processor(config))
                 self._log.info("reload.done", partners=len(config.partners))
                 self._readers.ring()
             systemd.notify("READY=1")
@@ -124,6 +125,11 @@ class Node:
         workers = examining.load_workers(config)
         workers.wait_until_ready()
         return config, workers
+
+    def _processor(self, config: Config) -> Processor:
+        """Make what decides, with partners and officials as they are configured now."""
+        self._office = steps.office(config, self._ledger, now, self._log)
+        return steps.processor(config, self._spool, self._ledger, self._office, now, self._log)
 
     def command(self, request: dict[str, str]) -> dict[str, object]:
         """Carry out a request of the control socket, in a thread of its own."""
@@ -174,7 +180,7 @@ class Node:
     async def _publish(self) -> None:
         """Stage what subscribers are owed, soon after something was recorded and when a schedule says so."""
         while True:
-            publisher = steps.publisher(self._config, self._ledger, now, self._log)
+            publisher = steps.publisher(self._config, self._ledger, self._office, now, self._log)
             try:
                 for subscription in await self._in_ledger_thread(partial(publisher.due, now())):
                     step = partial(publisher.publish, subscription, self._decider.openpgp, now())
@@ -193,7 +199,8 @@ class Node:
             reconciler = steps.reconciler(self._config, self._ledger, self._log)
             reporter = steps.reporter(self._config, self._ledger, self._seen, now, self._log)
             try:
-                if await self._in_ledger_thread(partial(reconciler.look, now())):
+                look = partial(self._office.watch.look, self._decider.openpgp, now())
+                if await self._in_ledger_thread(partial(reconciler.look, now())) + await self._in_ledger_thread(look):
                     self._staged.set()
                 self._keys = await asyncio.to_thread(examining.key_lives, self._config)
                 report = partial(reporter.report_if_due, self._keys, self._decider.openpgp, now())

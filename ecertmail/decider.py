@@ -52,10 +52,10 @@ class Decider:
         """How many worker processes there are."""
         return self._workers.ready
 
-    def take(self, workers: Workers) -> None:
-        """Use other workers from the next claim on."""
+    def take(self, workers: Workers, processor: Processor) -> None:
+        """Use other workers, and another processor, from the next claim on."""
         self._retired.append(self._workers)
-        self._workers = workers
+        self._workers, self._processor = workers, processor
         self.arrived.set()
 
     async def close(self) -> None:

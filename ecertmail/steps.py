@@ -6,8 +6,10 @@ from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from functools import partial
 
+from ecertmail import desks
 from ecertmail.assemble import bounce_secret, token_secret
 from ecertmail.config import Config
+from ecertmail.desks import Office
 from ecertmail.edge.schedule import next_run
 from ecertmail.flow.command import Commander
 from ecertmail.flow.deliver import Deliverer, Run
@@ -25,8 +27,8 @@ from ecertmail.store import schemas
 Clock = Callable[[], datetime]
 
 
-def processor(config: Config, spool: Spool, ledger: Ledger, clock: Clock, log: EventLog) -> Processor:
-    """What decides spooled messages and answers them."""
+def processor(config: Config, spool: Spool, ledger: Ledger, served: Office, clock: Clock, log: EventLog) -> Processor:
+    """What decides spooled messages and answers them; `served` deals with officials."""
     replier = Replier(
         authority=config.authority, policy=config.policy, new_message_id=_message_ids(config, clock), log=log
     )
@@ -41,6 +43,7 @@ def processor(config: Config, spool: Spool, ledger: Ledger, clock: Clock, log: E
         leaver=leaver,
         reconciler=matching,
         commander=Commander(next_run=next_run, log=log, nodes=config.nodes),
+        desk=served.desk,
         log=log,
     )
 
@@ -95,8 +98,13 @@ def reporter(config: Config, ledger: Ledger, quarantine: Quarantine, clock: Cloc
     )
 
 
-def publisher(config: Config, ledger: Ledger, clock: Clock, log: EventLog) -> Publisher:
-    """What stages newly recorded certificates for subscribers."""
+def office(config: Config, ledger: Ledger, clock: Clock, log: EventLog) -> Office:
+    """What deals with officials."""
+    return desks.office(config, ledger, _message_ids(config, clock), log)
+
+
+def publisher(config: Config, ledger: Ledger, served: Office, clock: Clock, log: EventLog) -> Publisher:
+    """What stages newly recorded certificates for subscribers; officials among them can answer."""
     return Publisher(
         authority=config.authority,
         partners={partner.id: partner for partner in config.partners},
@@ -106,6 +114,7 @@ def publisher(config: Config, ledger: Ledger, clock: Clock, log: EventLog) -> Pu
         bounces_to_pause=config.settings.push.bounces_to_pause,
         new_message_id=_message_ids(config, clock),
         log=log,
+        arrivals=served.arrivals,
     )
 
 

@@ -5,8 +5,8 @@ Received of the server that wrote it, and only what stands above that is out of 
 OpenDMARC before 2026, rspamd and Gmail put it beneath, where the stranger's own header begins, rspamd of 2018 even
 last, and delivery (LMTP, further servers of ours) puts an unknown number of Received on top. So we ask for one thing
 that holds with all of them: exactly one field in the whole mail has our authserv-id and says something of DKIM. A
-server of ours writes one for every mail (`dkim=none` too); a forged one that it did not remove, against RFC 8601
-section 5, makes two, and then none is believed: whoever forges takes away from nobody but himself.
+server of ours writes one for every mail (`dkim=none` too; OpenDKIM with AlwaysAddARHeader). A forged one that it did
+not remove, against RFC 8601 section 5, makes two, and then none is believed: who forges takes from nobody but himself.
 
 What remains is a mail that our server let pass without its check, with a forged field in it, or one that came in on
 another way: the operator guide says how to close these (the server defers mail while its filter is away).

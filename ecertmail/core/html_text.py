@@ -14,10 +14,59 @@ CUT = "\n________________________________\n"
 
 _EDGE = "\x1e"  # where a block begins or ends; any number of them is one line break
 _BLOCKS = frozenset(
-    "address article aside center dd div dl dt fieldset figure footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre"
-    " section table tbody tfoot thead tr ul".split()
+    [
+        "address",
+        "article",
+        "aside",
+        "center",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "table",
+        "tbody",
+        "tfoot",
+        "thead",
+        "tr",
+        "ul",
+    ]
 )
-_UNSEEN = frozenset("s strike del head script style title noscript template object svg select textarea".split())
+_UNSEEN = frozenset(
+    [
+        "s",
+        "strike",
+        "del",
+        "head",
+        "script",
+        "style",
+        "title",
+        "noscript",
+        "template",
+        "object",
+        "svg",
+        "select",
+        "textarea",
+    ]
+)
 _QUOTES = re.compile(
     r"gmail_quote|gmail_extra|moz-cite-prefix|moz-forward-container|yahoo_quoted|protonmail_quote|zmail_extra|tutanota_quote"
     r"|isreplycontent|ntes-mailmaster-quote|olk_src_body_section|mail-editor-reference-message|ms-outlook-mobile-reference"

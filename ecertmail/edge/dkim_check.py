@@ -194,8 +194,8 @@ def _sane(key: bytes) -> bool:
         numbers = parse_public_key(base64.b64decode(key))
     except (*_HOSTILE, UnparsableKeyError):
         return False
-    bits, exponent = numbers["modulus"].bit_length(), numbers["publicExponent"]
-    return SMALLEST <= bits <= LARGEST and exponent >= 3 and exponent.bit_length() <= LONGEST_EXPONENT
+    modulus, exponent = int(numbers["modulus"]), int(numbers["publicExponent"])
+    return SMALLEST <= modulus.bit_length() <= LARGEST and exponent >= 3 and exponent.bit_length() <= LONGEST_EXPONENT
 
 
 def _is_good(entity: Entity, at: int, tags: Mapping[bytes, bytes], record: bytes) -> bool:

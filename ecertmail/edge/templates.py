@@ -62,8 +62,7 @@ class JinjaTemplates:
         self._environments = {language: self._environment(language) for language in Language}
         self._page = _page(self._folders)
         for environment in self._environments.values():
-            for name in (*_PARTS, *(f"{kind}.txt" for kind in LetterKind)):
-                _check(environment, name)
+            _check(environment)
 
     def render(self, letter: Letter) -> Rendered:
         """Write a letter in its language; every value is escaped in the HTML.
@@ -165,14 +164,15 @@ def _loaded(environment: jinja2.Environment, name: str) -> jinja2.Template:
         raise ConfigError(f"{name}: this template cannot be read ({error})") from error
 
 
-def _check(environment: jinja2.Environment, name: str) -> None:
+def _check(environment: jinja2.Environment) -> None:
     """Find what would only fail when a letter is written: files to include, and names that no letter has."""
-    path = _loaded(environment, name).filename or name
-    tree = environment.parse(Path(path).read_text(encoding="utf-8"))
-    if unknown := meta.find_undeclared_variables(tree) - _NAMES:
-        raise ConfigError(f"{path}: no letter has {', '.join(sorted(unknown))}")
-    for included in meta.find_referenced_templates(tree):
-        _check(environment, str(included))
+    names = [*_PARTS, *(f"{kind}.txt" for kind in LetterKind)]
+    for name in names:  # which grows by what is included
+        path = _loaded(environment, name).filename or name
+        tree = environment.parse(Path(path).read_text(encoding="utf-8"))
+        if unknown := meta.find_undeclared_variables(tree) - _NAMES:
+            raise ConfigError(f"{path}: no letter has {', '.join(sorted(unknown))}")
+        names += dict.fromkeys(str(found) for found in meta.find_referenced_templates(tree) if found not in names)
 
 
 def _rendered(environment: jinja2.Environment, letter: Letter, name: str) -> str:

@@ -5,24 +5,25 @@ in an official's name decides nothing. Whatever is recorded commits together wit
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from ecertmail.core import decision, look_up, record, ticket
 from ecertmail.core.answer import manners
-from ecertmail.core.look_up import Asked
 from ecertmail.core.understand import understand
 from ecertmail.core.written_record import of_written
 from ecertmail.flow.deciding import Deciding
 from ecertmail.flow.look_up import LookUps
+from ecertmail.flow.offer import Offers
 from ecertmail.flow.post import Post
 from ecertmail.flow.visit import Visit
-from ecertmail.letter import Letter, LetterKind, Reason, Refused, Shown
+from ecertmail.letter import Letter, LetterKind, Reason, Refused
+from ecertmail.looked_up import Asked
 from ecertmail.model import Examination, Outcome
 from ecertmail.official import Official, OfficialState, Purpose, Said, Subject, Ticket, Understood, Written
-from ecertmail.parties import Assurance, Demands, Partner
+from ecertmail.parties import OWN, Assurance, Demands, Partner
 from ecertmail.ports import EventLog, OpenPgp, Transaction
 
 _QUOTED = 2000
@@ -37,6 +38,7 @@ class Desk:
     post: Post
     deciding: Deciding
     look_ups: LookUps
+    offers: Offers
     answered: Answered
     partners: Mapping[str, Partner]
     demands: Demands
@@ -50,46 +52,45 @@ class Desk:
         official = tx.officials.by_address(written.sender) if written and written.sender else None
         if written is None or official is None or official.state is not OfficialState.ACTIVE:
             return None
+        demands = self._demands(official)
+        if demands is None:
+            return None
         reason = manners(examination.envelope, official.address, written.traits, self.post.policy)
         if written.automatic or reason is not None:
             self.log.info("official.automatic", id=spool_id, official=official.id, reason=reason and reason.code)
             return Outcome.AUTOMATIC
         if tx.earlier(_who(official), _identity(examination, written)) is not None:
             return Outcome.REPEATED
-        self._receive(tx, spool_id, examination, official, written, openpgp, now)
-        return Outcome.WRITTEN
-
-    def _receive(
-        self,
-        tx: Transaction,
-        spool_id: str,
-        examination: Examination,
-        official: Official,
-        written: Written,
-        openpgp: OpenPgp,
-        now: datetime,
-    ) -> None:
-        token = ticket.presented(written.recipients.union(examination.envelope.recipients), written.subject,
-                                 self.post.policy.mailboxes)  # fmt: skip
+        token = ticket.presented(
+            written.recipients.union(examination.envelope.recipients), written.subject, self.post.policy.mailboxes
+        )
         given = self._given(tx, token)
-        mine = given if given is not None and given.official == official.id else None
-        level = self._assurance(examination, official, written, token if mine else "", openpgp)
+        mine = token if given is not None and given.official == official.id else ""
+        level = self._assurance(examination, official, written, mine, openpgp)
         entry = tx.append([("written", record.canonical(of_written(spool_id, examination, official, level, now)))])[0]
         visit = Visit(
             tx=tx, spool_id=spool_id, entry=entry, official=official, written=written, assurance=level,
-            demands=self._demands(official), openpgp=openpgp, now=now,
+            demands=demands, openpgp=openpgp, now=now,
         )  # fmt: skip
-        mail = self._deal_with(visit, given if token else None, meant=bool(token))
-        tx.put_message(spool_id, entry, {
-            "partner": official.partner, "fingerprint": _who(official), "mic": _identity(examination, written),
-            "outcome": Outcome.WRITTEN.value, "mail": mail,
-        })  # fmt: skip
+        mail = self._deal_with(visit, given, meant=bool(token))
+        self._remember(visit, examination, mail)
+        return Outcome.WRITTEN
+
+    def _remember(self, visit: Visit, examination: Examination, mail: int | None) -> None:
+        facts = {
+            "partner": visit.official.partner,
+            "fingerprint": _who(visit.official),
+            "mic": _identity(examination, visit.written),
+            "outcome": Outcome.WRITTEN.value,
+            "mail": mail,
+        }
+        visit.tx.put_message(visit.spool_id, visit.entry, facts)
 
     def _deal_with(self, visit: Visit, given: Ticket | None, *, meant: bool) -> int | None:
         """Follow the ticket if it is good and the reply says what to do; else look up what is asked for."""
         good = given is not None and given.official == visit.official.id and given.expires_at > visit.now
         if given is not None and good and given.purpose is Purpose.ANSWER:
-            return self.answered(visit, given)
+            return self._answer(visit, given)
         understood = self._understood(visit, given)
         if given is not None and good and understood.certain:
             return self._decide(visit, given, understood.said)
@@ -107,6 +108,13 @@ class Desk:
     def _understood(self, visit: Visit, given: Ticket | None) -> Understood:
         return understand(visit.written, [subject.number for subject in given.subjects] if given else [])
 
+    def _answer(self, visit: Visit, given: Ticket) -> int | None:
+        needed = visit.demands.answers
+        if visit.assurance.meets(needed):
+            return self.answered(visit, given)
+        refused = (Refused(number=f"Q{given.inquiry}", reason=Reason.LEVEL, needed=needed),)
+        return self._send(visit, self._letter(visit, LetterKind.NOT_RECORDED, refused=refused))
+
     def _look_up(self, visit: Visit, asked: Sequence[Asked]) -> int | None:
         if not visit.assurance.meets(visit.demands.looks_up):
             refused = tuple(
@@ -114,14 +122,14 @@ class Desk:
             )
             return self._send(visit, self._letter(visit, LetterKind.NOT_RECORDED, refused=refused))
         found = self.look_ups.answer(visit.tx, visit.official, asked, visit.now, visit.spool_id)
-        shown, given = self._with_choices(visit, found.pairs, None)
+        shown, given = self.offers.with_choices(visit.tx, visit.official, found.pairs, visit.now)
         letter = self._letter(visit, LetterKind.LOOKED_UP, shown=shown, unknown=found.unknown)
         return self._send(visit, letter, given)
 
     def _ask_back(self, visit: Visit, given: Ticket) -> int | None:
         """Ask what was meant, once for each mail, with the choices; nothing is recorded."""
         self.log.info("official.unclear", id=visit.spool_id, official=visit.official.id)
-        shown, _ = self._shown(visit, given.subjects, given)
+        shown, _ = self.offers.again(visit.tx, visit.official, given.subjects, visit.now, given)
         letter = self._letter(visit, LetterKind.QUESTION, shown=shown, text=visit.written.text[:_QUOTED])
         return self._send(visit, letter, given)
 
@@ -130,7 +138,7 @@ class Desk:
         if done.confirmed:
             letter = self._letter(visit, LetterKind.CONFIRMED, confirmed=done.confirmed, refused=done.refused)
             return self._send(visit, letter, given)
-        shown, _ = self._shown(visit, given.subjects, given)
+        shown, _ = self.offers.again(visit.tx, visit.official, given.subjects, visit.now, given)
         letter = self._letter(visit, LetterKind.NOT_RECORDED, refused=done.refused, shown=shown)
         return self._send(visit, letter, given)
 
@@ -139,30 +147,9 @@ class Desk:
         self.log.warning("official.ticket", id=visit.spool_id, official=visit.official.id, reason=reason.value)
         numbers = [subject.number for subject in subjects] or [""]
         refused = tuple(Refused(number=number, reason=reason) for number in numbers)
-        shown, given = self._shown(visit, subjects, None)
+        shown, given = self.offers.again(visit.tx, visit.official, subjects, visit.now)
         letter = self._letter(visit, LetterKind.NOT_RECORDED, refused=refused, shown=shown)
         return self._send(visit, letter, given)
-
-    def _shown(
-        self, visit: Visit, subjects: Sequence[Subject], given: Ticket | None
-    ) -> tuple[tuple[Shown, ...], Ticket | None]:
-        """Show certificates again, with the choices that there still are."""
-        pairs = self.look_ups.again(visit.tx, visit.official, subjects)
-        return self._with_choices(visit, pairs, given)
-
-    def _with_choices(
-        self, visit: Visit, pairs: Sequence[tuple[Shown, Subject | None]], given: Ticket | None
-    ) -> tuple[tuple[Shown, ...], Ticket | None]:
-        """Add the links to what can be decided on, with the ticket at hand or a new one."""
-        subjects = [subject for _, subject in pairs if subject is not None]
-        if not subjects:
-            return tuple(shown for shown, _ in pairs), None
-        ours = given or self.post.ticket(visit.tx, visit.official, subjects, visit.now)
-        shown = (
-            replace(shown, choices=self.post.choices(visit.official, ours, subject.number)) if subject else shown
-            for shown, subject in pairs
-        )
-        return tuple(shown), ours
 
     def _letter(self, visit: Visit, kind: LetterKind, **values: Any) -> Letter:
         return self.post.letter(kind, visit.official, visit.now, **values)
@@ -189,9 +176,12 @@ class Desk:
             )
         return decision.assurance(written, signed, ticket=bool(token))
 
-    def _demands(self, official: Official) -> Demands:
+    def _demands(self, official: Official) -> Demands | None:
+        """What is demanded of an official's mails; None where the partner whose official it is was removed."""
+        if official.partner == OWN:
+            return self.demands
         partner = self.partners.get(official.partner)
-        return partner.demands if partner is not None else self.demands
+        return None if partner is None else partner.demands
 
 
 def _who(official: Official) -> str:

@@ -5,7 +5,7 @@ Nothing is decided here and nothing is written; the daemon does it in worker pro
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 
@@ -18,12 +18,15 @@ from ecertmail.core import (
     mime,
     official_command,
     read_receipt,
+    ticket,
     unsubscribe,
+    written,
 )
 from ecertmail.core.batch import Schema
 from ecertmail.findings import Finding, FindingCode
 from ecertmail.message import Envelope, KeyOffer, SignatureStatus, SignedMessage
 from ecertmail.model import Batch, Examination
+from ecertmail.official import Written
 from ecertmail.parties import Partner
 from ecertmail.ports import OpenPgp
 from ecertmail.subscription import Command
@@ -64,7 +67,7 @@ class Examiner:
                 wish=unsubscribe.read(mime.headline(octets).subject),
                 reports=bounce.read(octets),
                 reported_to=bounce.addressed(octets),
-                written=self._written(octets),
+                written=self._written(envelope, octets),
             )
         signed = message.signed_octets
         check = self.openpgp.check(signed, message.signature)
@@ -85,7 +88,7 @@ class Examiner:
             findings=(content,) if isinstance(content, Finding) else (),
             mic=compose.mic(signed),
             reports=read_receipt.answer(signed) if trusted and is_receipt else (),
-            written=None if trusted or message.encrypted else self._written(octets),
+            written=None if trusted or message.encrypted else self._written(envelope, octets),
         )
 
     def _read(self, octets: bytes) -> SignedMessage | Finding:
@@ -97,6 +100,13 @@ class Examiner:
         if opened is None:
             return Finding(code=FindingCode.NOT_DECRYPTABLE)
         return mime.read_decrypted(mail, opened.content, opened.signature)
+
+    def _written(self, envelope: Envelope, octets: bytes) -> Written | None:
+        """Read a mail as a person's; only one that comes with a token is worth asking the DNS about."""
+        said = written.read(octets)
+        if said is None or not _has_token(said.recipients.union(envelope.recipients), said.subject):
+            return said
+        return replace(said, dkim=self.authenticate(octets))
 
     def _content(self, signed: bytes, partner: Partner) -> Batch | Finding | KeyOffer | tuple[Command, ...]:
         """Read certificates, else a new key's offer, else commands; only ever from what a partner's key has signed."""
@@ -113,6 +123,12 @@ class Examiner:
         if self.openpgp.fingerprint(offer.public_key) != offer.fingerprint:
             return Finding(code=FindingCode.KEY_UNREADABLE, detail=offer.fingerprint)
         return offer
+
+
+def _has_token(recipients: frozenset[str], subject: str) -> bool:
+    """Say whether something looks like the token of a ticket."""
+    extensions = (address.partition("@")[0].partition("+")[2] for address in recipients)
+    return ticket.in_subject(subject) is not None or any(map(ticket.named, extensions))
 
 
 def begun(examine: Callable[[], Examination]) -> Future[Examination]:

@@ -69,6 +69,13 @@ class LookUps:
         """Show one certificate as it is now; None if it is not there, or not for this official to see."""
         return next((shown for shown, _ in self.again(tx, official, [subject])), None)
 
+    def of_issuer(self, tx: Transaction, issuer: str, number: str) -> Shown | None:
+        """Show a certificate as it is now to whoever answers for it; None if it is not there."""
+        held = next((one for one in tx.look_ups.find(number) if one.issuer == issuer), None)
+        if held is None:
+            return None
+        return showing.shown(held, tx.officials.decisions(issuer, number), self.issuer_name, Paper.NOT_ASKED)
+
     def may_decide(self, official: Official, issuer: str, importing: str) -> bool:
         """Say whether an official decides on certificates of this issuer for this country."""
         return may_decide(official, issuer, self.countries(official.partner), importing)

@@ -175,6 +175,8 @@ def test_a_server_that_quotes_nothing_makes_no_domain_of_a_part_of_what_a_thief_
         f'{OURS}; dkim=pass header.d=customs.example reason="',
         f'{OURS}; dkim=pass header.d=customs.example "\\',
         f"{OURS}; dkim=pass header.d=customs.example (\\",
+        f"{OURS}; dkim=pass header.d=customs.example (",
+        f"{OURS}; dkim=pass header.d=customs.example ) (",
         f"{OURS}; dkim=pass header.d=customs.example )",
         f"{OURS}" + "; dkim=pass" * 360 + " header.d=customs.example )",
     ],

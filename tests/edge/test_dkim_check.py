@@ -52,14 +52,18 @@ def public(bits: int = 2048) -> str:
     return base64.b64encode(octets).decode()
 
 
-def der_record(modulus: int, exponent: int = 65_537) -> bytes:
-    """Write an RSA key as a record, whatever numbers it is made of (RFC 8017 appendix A.1.1)."""
+def der(*numbers: int) -> bytes:
+    """Write a sequence of whole numbers (RFC 8017 appendix A.1)."""
 
     def element(tag: int, octets: bytes) -> bytes:
         return bytes([tag, 0x82]) + len(octets).to_bytes(2, "big") + octets
 
-    numbers = (element(2, number.to_bytes(number.bit_length() // 8 + 1, "big")) for number in (modulus, exponent))
-    return b"v=DKIM1; p=" + base64.b64encode(element(0x30, b"".join(numbers)))
+    return element(0x30, b"".join(element(2, n.to_bytes(n.bit_length() // 8 + 1, "big")) for n in numbers))
+
+
+def der_record(modulus: int, exponent: int = 65_537) -> bytes:
+    """Write an RSA key as a record, whatever numbers it is made of."""
+    return b"v=DKIM1; p=" + base64.b64encode(der(modulus, exponent))
 
 
 def dictionary(records: Mapping[str, str | list[str]]) -> Lookup:
@@ -267,6 +271,19 @@ def test_a_weak_key_does_not_count() -> None:
     assert doubt(mail, verifier(record.decode())) is Doubt.BAD
 
 
+@pytest.mark.parametrize("long", [True, False])
+def test_an_exponent_that_takes_seconds_or_hides_nothing_does_not_count(long: bool) -> None:
+    numbers = key().private_numbers()
+    modulus = numbers.public_numbers.n
+    exponent, secret = (numbers.d, 65_537) if long else (1, 1)
+    private = der(0, modulus, exponent, secret, numbers.p, numbers.q, secret, secret, numbers.iqmp)
+    pem_form = b"-----BEGIN KEY-----\n" + base64.b64encode(private) + b"\n-----END KEY-----\n"
+    mail = bytes(dkim.sign(PLAIN, b"s1", b"customs.example", pem_form, include_headers=ALL)) + PLAIN
+    record = der_record(modulus, exponent)
+    assert dkim.verify(mail, dnsfunc=lambda *_, **__: record)
+    assert doubt(mail, verifier(record.decode())) is Doubt.BAD
+
+
 @pytest.mark.parametrize(
     ("modulus", "exponent"),
     [
@@ -319,6 +336,13 @@ def test_nobody_can_divide_a_signed_text() -> None:
     assert (verifier().domains(sealed + honest), doubt(sealed + twisted)) == (GOOD, Doubt.UNSIGNED)
 
 
+def test_a_text_that_begins_like_a_part_is_not_divided_there() -> None:
+    twisted = divided(
+        b'multipart/mixed; boundary="---Original Message-----"', b"-----Original Message-----\r\n\r\nPASS\r\n"
+    )
+    assert doubt(signature(twisted, names=GMAIL) + twisted) is Doubt.UNSIGNED
+
+
 # The DNS
 
 
@@ -328,6 +352,18 @@ def unreachable(name: str, seconds: float) -> list[bytes]:
 
 def test_trouble_in_the_dns_is_no_signature_and_says_so() -> None:
     assert doubt(signed(), DkimVerifier(unreachable)) is Doubt.DNS
+
+
+def test_trouble_in_the_dns_is_told_though_another_signature_is_not_right() -> None:
+    answers: list[list[bytes] | None] = [None, []]
+
+    def lookup(name: str, seconds: float) -> list[bytes]:
+        answer = answers.pop(0)
+        if answer is None:
+            raise TemporaryError(name)
+        return answer
+
+    assert (doubt(signature(PLAIN) * 2 + PLAIN, DkimVerifier(lookup)), answers) == (Doubt.DNS, [])
 
 
 def test_a_slow_dns_costs_one_mail_two_seconds_at_most_for_all_its_signatures() -> None:
@@ -437,13 +473,14 @@ OPEN = b"DKIM-Signature: v=1; a=rsa-sha256; d=customs.example; s=s1; h=from:subj
         signed() + b" " * 20_000_000 + b"x",
         signed() + b" " * 900_000 + b"x",
         signed() + b" x" * 900_000,
+        signed() + b" x" * 10_000_000,
         signed() + b"\r\n" * 10_000_000 + b"x",
         signed() + b"\n" + b"\r\n" * 10_000_000,
         signed() + b"\t\r\n" * 900_000 + b"x",
     ],
     ids=[
         "10,000", "60", "blank b", "huge b", "blank name", "long h", "many tags", "long number", "spaces",
-        "fewer spaces", "words", "lines", "empty lines", "blank lines",
+        "fewer spaces", "words", "many words", "lines", "empty lines", "blank lines",
     ],
 )  # fmt: skip
 def test_a_hostile_mail_is_refused_in_time(mail: bytes) -> None:

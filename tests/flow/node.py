@@ -20,6 +20,7 @@ from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.reader import Found, LedgerReader
 from ecertmail.store.spool import SpoolReader
 from tests.builders import CHINA, NOW, NZ_ADDRESS, POLICY, envelope, examiner, room
+from tests.flow.border import Border
 from tests.flow.fakes import BrittleSpool, Log, Trouble, TroubledLedger
 
 SECRET = b"sixteen octets!!"
@@ -42,6 +43,7 @@ class Node:
         self.before, self.after = Trouble(), Trouble()
         self.spool.finishing = Trouble()
         self._ids, self._ticks, self._received = count(1), count(1), count(1)
+        self.border = Border(self.log)
 
     def clock(self) -> datetime:
         return NOW + timedelta(seconds=next(self._ticks))
@@ -66,6 +68,7 @@ class Node:
             leaver=Leaver(authority=CHINA, secret=SECRET, new_message_id=replier.new_message_id, log=self.log),
             reconciler=self.reconciler,
             commander=Commander(next_run=next_run, log=self.log, looked_at=self.looked_at, nodes=self.nodes),
+            desk=self.border.desk,
             log=self.log,
         )
         while claimed := self.spool.claim(self.clock(), 100):

@@ -76,9 +76,13 @@ def test_what_waits_is_read_oldest_first(ledger: SqliteLedger) -> None:
 
 
 def test_nothing_stays_of_a_commit_that_fails(ledger: SqliteLedger) -> None:
-    with pytest.raises(RuntimeError), ledger.transaction() as tx:
-        tx.inquiries.say(tx.inquiries.open(ASKED).id, QUESTION)
-        raise RuntimeError("power cut")
+    def cut() -> None:
+        with ledger.transaction() as tx:
+            tx.inquiries.say(tx.inquiries.open(ASKED).id, QUESTION)
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        cut()
     with ledger.transaction() as tx:
         assert (tx.inquiries.get(1), tx.inquiries.thread(1)) == (None, [])
 

@@ -1,0 +1,94 @@
+"""From configuration to the desk where officials are dealt with, and to what watches over their conversations."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ecertmail.assemble import ticket_secret
+from ecertmail.config import Config, demands
+from ecertmail.core import quote
+from ecertmail.core.deadline import Hours
+from ecertmail.edge.templates import JinjaTemplates
+from ecertmail.flow.arrival import Arrivals
+from ecertmail.flow.deciding import Deciding
+from ecertmail.flow.desk import Desk
+from ecertmail.flow.inquire import Inquirer
+from ecertmail.flow.inquiry_book import InquiryBook
+from ecertmail.flow.inquiry_post import InquiryPost
+from ecertmail.flow.inquiry_watch import InquiryWatch
+from ecertmail.flow.look_up import LookUps
+from ecertmail.flow.offer import Offers
+from ecertmail.flow.post import Post
+from ecertmail.flow.respond import Announcer, Responder
+from ecertmail.ports import EventLog, Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """Everything that deals with officials, made once: they share templates, partners and the secret of tickets."""
+
+    desk: Desk
+    arrivals: Arrivals
+    inquirer: Inquirer
+    watch: InquiryWatch
+    responder: Responder
+
+
+def office(config: Config, ledger: Ledger, new_message_id: Callable[[], str], log: EventLog) -> Office:
+    """Put it together.
+
+    Raises:
+        ConfigError: a template is missing or broken.
+    """
+    settings = config.settings
+    partners = {partner.id: partner for partner in config.partners}
+    post = Post(
+        authority=config.authority,
+        policy=config.policy,
+        templates=JinjaTemplates(quote.ABOVE),
+        secret=ticket_secret(config),
+        life=timedelta(days=settings.officials.ticket_days),
+        new_message_id=new_message_id,
+        log=log,
+    )
+    look_ups = LookUps(
+        authority=config.authority, partners=partners, misses_to_alarm=settings.officials.misses_to_alarm, log=log
+    )
+    offers = Offers(post=post, look_ups=look_ups)
+    announcer = Announcer(authority=config.authority, new_message_id=new_message_id, log=log)
+    letters = InquiryPost(
+        post=post,
+        show=offers.plain,
+        offer=offers.one,
+        operator=settings.operator.address,
+        escalate_to=settings.inquiries.escalate_to,
+    )
+    book = InquiryBook(hours=_hours(config), log=log)
+    inquirer = Inquirer(
+        partners=partners, post=letters, book=book, file_octets=settings.inquiries.file_octets,
+        announce=announcer.respond, log=log,
+    )  # fmt: skip
+    deciding = Deciding(
+        partners=partners, look_ups=look_ups, opens=inquirer.open, settles=inquirer.settle,
+        announce=announcer.announce, remark_length=settings.officials.remark_length, log=log,
+    )  # fmt: skip
+    desk = Desk(
+        post=post, deciding=deciding, look_ups=look_ups, offers=offers, answered=inquirer.answered, partners=partners,
+        demands=demands(settings.officials), log=log,
+    )  # fmt: skip
+    return Office(
+        desk=desk,
+        arrivals=Arrivals(post=post, look_ups=look_ups),
+        inquirer=inquirer,
+        watch=InquiryWatch(ledger=ledger, post=letters, book=book, log=log),
+        responder=Responder(inquiries=inquirer.receive, log=log),
+    )
+
+
+def _hours(config: Config) -> Hours:
+    section = config.settings.inquiries
+    return Hours(
+        answer_within=timedelta(hours=section.answer_within_hours),
+        remind_after=timedelta(hours=section.remind_after_hours),
+        escalate_after=timedelta(hours=section.escalate_after_hours),
+    )
