@@ -63,14 +63,9 @@ def draft(
         **(more or {}),
     }
     kind, inner = compose.protected("multipart/mixed", header)
-    parts = [_words(rendered, message_id), *map(_attached, attachments)]
+    parts = [compose.alternative(rendered.text, rendered.html, message_id), *map(_attached, attachments)]
     part = compose.multipart(kind, parts, message_id, inner | {k: v for k, v in header.items() if k == "Reply-To"})
     return Draft(header=header, part=part, message_id=message_id)
-
-
-def _words(rendered: Rendered, seed: str) -> bytes:
-    html = compose.text(rendered.html).replace(b"text/plain", b"text/html", 1)
-    return compose.multipart("multipart/alternative", [compose.text(rendered.text), html], seed)
 
 
 def _attached(file: File) -> bytes:

@@ -107,7 +107,7 @@ class Inquirer:
             self.log.warning("inquiry.refused", id=visit.spool_id, inquiry=inquiry.name, official=official.id)
             return self.post.answer(commit, LetterKind.NOT_RECORDED, inquiry, said, reply)
         if not said.content and not said.files:
-            return self.post.answer(commit, LetterKind.QUESTION, inquiry, question(thread), reply, left_out)
+            return self.post.answer(commit, LetterKind.INQUIRY_REMINDER, inquiry, question(thread), reply, left_out)
         said = contribution.noted(said, left_out)
         if not contribution.repeats(thread, said):
             said = self.book.say(commit, inquiry, said, official=official.id, spool_id=visit.spool_id)

@@ -11,10 +11,10 @@ from ecertmail.official import File, Language, Official, Purpose, Role, Ticket
 from ecertmail.parties import OWN
 from ecertmail.ports import OpenPgp, Transaction
 
-Show = Callable[[Transaction, str, str], Shown]
+Show = Callable[[Transaction, str, str], tuple[Shown, ...]]
 """How a certificate is shown without choices: (transaction, issuer, number)."""
 
-Offer = Callable[[Transaction, Official, str, str, datetime], tuple[Shown, Ticket | None]]
+Offer = Callable[[Transaction, Official, str, str, datetime], tuple[tuple[Shown, ...], Ticket | None]]
 """How it is shown to an official who may decide, with a new ticket: (transaction, official, issuer, number, now)."""
 
 
@@ -65,7 +65,7 @@ class InquiryPost:
         if address:
             office = _office(address, commit.now)
             letter = self._letter(commit, LetterKind.INQUIRY_REMINDER, inquiry, question, office)
-            self._send(commit, office, replace(letter, overdue=True))
+            self._send(commit, office, letter)
 
     def pass_on(self, commit: Commit, inquiry: Inquiry, answer: Utterance, official: Official) -> None:
         """Send the official who asked what was answered, with the choices as they are now."""
@@ -84,7 +84,7 @@ class InquiryPost:
         reply: Reply,
         left_out: Sequence[str] = (),
     ) -> int | None:
-        """Answer a duty officer's mail: it was sent, there was nothing in it, or the inquiry is over."""
+        """Answer a duty officer's mail: it was passed on, there was nothing in it, or the inquiry is over."""
         over = kind is LetterKind.NOT_RECORDED
         letter = self._letter(commit, kind, inquiry, said, reply.official)
         letter = replace(
@@ -105,7 +105,7 @@ class InquiryPost:
         files: Sequence[File],
     ) -> None:
         shown, given = self.offer(commit.tx, official, inquiry.issuer, inquiry.number, commit.now)
-        letter = replace(self._letter(commit, kind, inquiry, said, official), shown=(shown,))
+        letter = replace(self._letter(commit, kind, inquiry, said, official), shown=shown)
         self._send(commit, official, letter, given=given, files=files)
 
     def _letter(self, commit: Commit, kind: LetterKind, inquiry: Inquiry, said: Utterance, reader: Official) -> Letter:
@@ -113,7 +113,7 @@ class InquiryPost:
             kind,
             reader,
             commit.now,
-            shown=(self.show(commit.tx, inquiry.issuer, inquiry.number),),
+            shown=self.show(commit.tx, inquiry.issuer, inquiry.number),
             text=said.content,
             files=tuple(file.name for file in said.files),
             inquiry=inquiry.name,

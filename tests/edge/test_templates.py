@@ -40,7 +40,8 @@ EVIL = "<script>alert('x')</script> \"quoted\" & &amp; O'Hara\x00\r\n\r\n# Bcc: 
 LETTERS = list(product(LetterKind, Language))
 OTHERS = [language for language in Language if language != Language.EN]
 ISOLATES = re.compile("[\u2066-\u2069]")
-DECIDED = {LetterKind.ARRIVED, LetterKind.LOOKED_UP, LetterKind.QUESTION, LetterKind.NOT_RECORDED, LetterKind.ANSWERED}
+DECIDED = {LetterKind.ARRIVED, LetterKind.LOOKED_UP, LetterKind.QUESTION, LetterKind.NOT_RECORDED, LetterKind.ANSWERED,
+           LetterKind.STILL_WAITING}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -10,14 +11,18 @@ from ecertmail.conversation import Inquiry, Message
 from ecertmail.core import ticket as tickets
 from ecertmail.core.deadline import Hours
 from ecertmail.edge.openpgp import OpenPgpEngine
+from ecertmail.edge.templates import JinjaTemplates
 from ecertmail.flow.inquire import Inquirer
 from ecertmail.flow.inquiry_book import InquiryBook
+from ecertmail.flow.inquiry_certificates import InquiryCertificates
 from ecertmail.flow.inquiry_post import InquiryPost
 from ecertmail.flow.inquiry_watch import InquiryWatch
+from ecertmail.flow.look_up import LookUps
 from ecertmail.flow.post import Post
 from ecertmail.flow.visit import Visit
-from ecertmail.letter import Letter, Rendered, Shown
-from ecertmail.official import Decided, Decision, File, Language, Official, Role, Subject, Ticket, Written
+from ecertmail.letter import Letter, Rendered
+from ecertmail.model import CertificateStatus
+from ecertmail.official import Decided, Decision, File, Language, Official, Role, Subject, Written
 from ecertmail.parties import Assurance, Authority, Demands, Partner, Policy
 from ecertmail.ports import OpenPgp, Transaction
 from ecertmail.store.audit import faults
@@ -39,18 +44,26 @@ HEMI = replace(KIRI, id="hemi", address="hemi@mpi.example", name="Hemi", created
 SEAL = File(name="封条.jpg", type="image/jpeg", octets=b"\0\xff")
 
 
-class Plain:
-    """Writes letters without any words of its own, and remembers them."""
+class Remembering:
+    """Writes the letters that people get, and remembers what they were made of."""
 
     def __init__(self) -> None:
         self.letters: list[Letter] = []
+        self.rendered: list[Rendered] = []
+        self._real = templates()
 
     def render(self, letter: Letter) -> Rendered:
         self.letters.append(letter)
-        return Rendered(subject=letter.kind.value, text=letter.text, html=f"<p>{letter.kind.value}</p>")
+        self.rendered.append(self._real.render(letter))
+        return self.rendered[-1]
 
     def words(self, language: Language) -> Mapping[Decision, str]:
-        return {decision: f"{decision.word} {language}" for decision in Decision}
+        return self._real.words(language)
+
+
+@cache
+def templates() -> JinjaTemplates:
+    return JinjaTemplates("##- answer above -##")
 
 
 class DyingSigner(OpenPgpEngine):
@@ -81,7 +94,7 @@ class Side:
         self.folder.mkdir()
         self.ledger = SqliteLedger(self.folder / "ledger.db")
         self.outbox = SqliteOutbox(self.ledger)
-        self.log, self.templates, self._serial = Log(), Plain(), count(1)
+        self.log, self.templates, self._serial = Log(), Remembering(), count(1)
         self.openpgp: OpenPgp = OpenPgpEngine({}, unexplained, key_of(self.authority.address).tsk.signer())
         self.post = Post(
             authority=self.authority,
@@ -95,10 +108,14 @@ class Side:
 
     @property
     def letters(self) -> InquiryPost:
+        look_ups = LookUps(
+            authority=self.authority, partners={one.id: one for one in self.partners}, misses_to_alarm=5, log=self.log
+        )
+        certificates = InquiryCertificates(look_ups=look_ups, post=self.post)
         return InquiryPost(
             post=self.post,
-            show=self._show,
-            offer=self._offer,
+            show=certificates.show,
+            offer=certificates.offer,
             operator=self.operator,
             escalate_to=f"office@{self.authority.country.lower()}.example",
         )
@@ -123,10 +140,12 @@ class Side:
             for official in officials:
                 tx.officials.add(official)
 
-    def issue(self, number: str = NUMBER, issuer: str = "self") -> None:
+    def issue(
+        self, number: str = NUMBER, issuer: str = "self", status: CertificateStatus = CertificateStatus.ISSUED
+    ) -> None:
         with self.ledger.transaction() as tx:
             [entry] = tx.append([("certificate", b'{"at":"2026-01-01T00:00:00Z","kind":"certificate"}')])
-            tx.put_versions(issuer, [(entry, "certificate", certificate(number))])
+            tx.put_versions(issuer, [(entry, "certificate", certificate(number, status=status))])
 
     def request(
         self, official: Official, remark: str = "Which seal?", *files: File, issuer: str = "nz", number: str = NUMBER
@@ -206,10 +225,6 @@ class Side:
         yield from (fault for fault in faults(reader) if "certificate" not in fault and "stored version" not in fault)
         reader.close()
 
-    def _show(self, tx: Transaction, issuer: str, number: str) -> Shown:
-        known = tx.known(issuer, [number]).get(number)
-        return Shown(number=number, status=known.status or "" if known else "", issuer=issuer)
-
     def _announce(
         self, tx: Transaction, to: Partner, message: Message, language: Language, openpgp: OpenPgp, now: datetime
     ) -> None:
@@ -218,18 +233,12 @@ class Side:
         assert (language, now) == (Language.EN, self.now)
         self.said.append((to.id, message))
 
-    def _offer(
-        self, tx: Transaction, official: Official, issuer: str, number: str, now: datetime
-    ) -> tuple[Shown, Ticket | None]:
-        given = self.post.ticket(tx, official, [Subject(issuer=issuer, number=number, entry=0)], now)
-        choices = self.post.choices(official, given, number)
-        return Shown(number=number, status="70", issuer=issuer, choices=choices), given
-
 
 def shanghai(folder: Path) -> Side:
     """China's node, where Wang checks New Zealand's certificates."""
     made = Side(folder / "shanghai", CHINA, (new_zealand(), partner("au", "ecert@daff.example", "AU")))
     made.employ(WANG)
+    made.issue(issuer="nz")
     return made
 
 

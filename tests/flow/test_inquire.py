@@ -11,6 +11,7 @@ from ecertmail.conversation import InquiryState, Message
 from ecertmail.errors import NotFoundError, PermanentError
 from ecertmail.flow import inquiry_watch
 from ecertmail.letter import LetterKind, Reason
+from ecertmail.model import CertificateStatus
 from ecertmail.official import File, OfficialState, Subject
 from tests.builders import room
 from tests.flow.conversing import HEMI, KIRI, NUMBER, SEAL, WANG, DyingSigner, Side, shanghai, wellington
@@ -50,6 +51,7 @@ def test_a_question_goes_to_the_duty_officer_and_the_answer_comes_back(here: Sid
     assert "Q1: is Q1 here; an answer is due by" in there.receive("cn", message)
     [question] = there.templates.letters
     assert (question.text, question.operator, question.files) == ("Which seal?", SHANGHAI, (SEAL.name,))
+    assert [(one.number, one.status, one.issuer, one.choices) for one in question.shown] == [(NUMBER, "70", "MPI", ())]
     assert (question.reader, question.inquiry, question.due_at) == ("Kiri", "Q1", there.inquiry().due_at)
     there.reply(KIRI, "Seal 17.", SEAL)
     assert there.mails() == [(KIRI.address, "inquiry"), (KIRI.address, "answer_sent")]
@@ -72,8 +74,34 @@ def test_the_file_and_the_ticket_are_in_the_mail(here: Side, there: Side) -> Non
     ask(here, there)
     [mail] = there.outbox.take_due(there.now, room(10))
     assert b"filename*=utf-8''%E5%B0%81%E6%9D%A1.jpg" in mail.octets
-    assert mail.octets.count(b"ecert+a1.") == 2
+    assert mail.octets.count(b"\r\nReply-To: ecert+a1.") == 2
     assert b"Auto-Submitted: auto-generated" in mail.octets
+
+
+def test_people_read_it_in_their_language(here: Side, there: Side) -> None:
+    ask(here, there)
+    there.reply(KIRI, "Seal 17.")
+    here.receive("nz", there.said[-1][1])
+    here.now += timedelta(hours=80)
+    question, confirmed = (rendered.subject for rendered in there.templates.rendered)
+    assert "question about certificate NZ-1" in question
+    assert "your answer has been passed on" in confirmed
+    [answer] = here.templates.rendered
+    assert "收到回复" in answer.subject
+    assert "Seal 17." in answer.text
+    assert answer.html.count("mailto:") >= 3
+
+
+@pytest.mark.parametrize(("status", "choices"), [(CertificateStatus.ISSUED, 3), (CertificateStatus.WITHDRAWN, 0)])
+def test_the_answer_comes_with_the_choices_that_there_still_are(
+    here: Side, there: Side, status: CertificateStatus, choices: int
+) -> None:
+    ask(here, there)
+    here.issue(issuer="nz", status=status)
+    there.reply(KIRI, "Seal 17.")
+    here.receive("nz", there.said[-1][1])
+    [letter] = here.templates.letters
+    assert (len(letter.shown[0].choices), bool(letter.reply_to)) == (choices, bool(choices))
 
 
 def test_the_same_question_and_the_same_answer_again_change_nothing(here: Side, there: Side) -> None:
@@ -123,7 +151,7 @@ def test_a_question_about_what_was_not_issued_here_is_said_to_be_so(here: Side, 
     _, message = here.request(WANG, number="NZ-2")
     assert "NZ-2 is not known here" in there.receive("cn", message)
     assert there.mails() == []
-    assert there.kinds() == ["certificate"]
+    assert "inquiry" not in there.kinds()
     assert ("warning", "inquiry.unknown") in there.log.events
 
 
@@ -199,7 +227,7 @@ def test_an_empty_reply_is_asked_back_and_nothing_is_recorded(here: Side, there:
     ask(here, there)
     there.reply(KIRI, " \n ")
     letter = there.templates.letters[-1]
-    assert (letter.kind, letter.text, letter.inquiry) == (LetterKind.QUESTION, "Which seal?", "Q1")
+    assert (letter.kind, letter.text, letter.inquiry) == (LetterKind.INQUIRY_REMINDER, "Which seal?", "Q1")
     assert there.thread() == [ASKED]
     assert there.said == []
     there.reply(KIRI, "", SEAL)
@@ -222,7 +250,7 @@ def test_a_file_that_is_too_large_stays_out_and_everybody_sees_that(here: Side, 
     noted = "Look\n\n✗ film.mp4 (2.0 MB > 0.0 MB)"
     assert there.thread() == [("request", SHANGHAI, noted, 1)]
     there.reply(KIRI, "", large)
-    assert there.templates.letters[-1].kind is LetterKind.QUESTION
+    assert there.templates.letters[-1].kind is LetterKind.INQUIRY_REMINDER
     there.reply(KIRI, "See", large)
     assert there.said[-1][1].utterance.content == "See\n\n✗ film.mp4 (2.0 MB > 0.0 MB)"
 
