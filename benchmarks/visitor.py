@@ -52,7 +52,7 @@ class Visitor:
         )  # fmt: skip
         desk = Desk(
             post=post, deciding=deciding, look_ups=look_ups, offers=Offers(post=post, look_ups=look_ups),
-            answered=_never, partners=look_ups.partners, demands=Demands(), log=events,
+            answered=_never, demands=lambda _: Demands(), log=events,
         )  # fmt: skip
         return Visitor(ledger, desk, official, itertools.count())
 
