@@ -76,9 +76,14 @@ class Border:
         )  # fmt: skip
         self.desk = Desk(
             post=self.post, deciding=deciding, look_ups=self.look_ups, offers=offers, answered=inquirer.answered,
-            partners=known, demands=self.demands, log=self.log,
+            demands=self._demanded, log=self.log,
         )  # fmt: skip
         self.arrivals = Arrivals(post=self.post, look_ups=self.look_ups)
+
+    def _demanded(self, official: Official) -> Demands | None:
+        if official.partner == "self":
+            return self.demands
+        return next((one.demands for one in self.partners if one.id == official.partner), None)
 
     def _announce(self, _visit: Visit, partner: Partner, decided: Decided, message: Message | None) -> None:
         self.announced.append((partner.id, decided, message))
