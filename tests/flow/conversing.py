@@ -194,7 +194,7 @@ class Side:
         """Return (recipient, kind of letter) of what was staged since the last look, and check that it was signed."""
         due = sorted(self.outbox.take_due(self.now, room(1000)), key=lambda one: one.id)
         letters, self.templates.letters = self.templates.letters, []
-        assert all(one.octets.count(b"multipart/signed") == 1 and one.kind == "letter" for one in due)
+        assert all(one.octets.count(b"multipart/signed") == 1 and one.kind in {"letter", "notice"} for one in due)
         assert len(letters) == len(due)
         return [(one.recipient, letter.kind.value) for one, letter in zip(due, letters, strict=True)]
 
