@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from ecertmail import errors
 from ecertmail.cli import main as command_line
+from ecertmail.conversation import Turn
 from ecertmail.delivery import DeliveryState
 from ecertmail.findings import FindingCode
 from ecertmail.mailbox_section import MailboxSection
@@ -82,8 +83,9 @@ def event_names() -> Iterator[str]:
     listed = set(re.findall(r"^\| `([a-z]+\.[a-z-]+)` \|", guide, re.MULTILINE)) - {"ecertmail.toml"}
     source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "ecertmail").rglob("*.py"))
     written = set(re.findall(r"\.(?:info|warning|error)\(\s*\"([a-z]+\.[a-z-]+)\"", source))
-    written |= {f"mail.{outcome.value}" for outcome in Outcome}  # these two are put together from a state
+    written |= {f"mail.{outcome.value}" for outcome in Outcome}  # these three are put together from a state
     written |= {f"delivery.{state.value}" for state in set(DeliveryState) - {DeliveryState.SENDING}}
+    written |= {f"inquiry.{turn.value}" for turn in Turn}
     yield from (f"docs/operator-guide.md: the event {name} is not explained" for name in sorted(written - listed))
     yield from (f"docs/operator-guide.md: the event {name} does not exist" for name in sorted(listed - written))
 

@@ -89,6 +89,9 @@ def gauges(seen: Overview, now: datetime) -> Iterator[GaugeMetricFamily]:
     yield _many("certificates", "Certificates in the ledger, by status.", "status", statuses)
     yield _one("ledger_entries", "Entries of the append-only log.", seen.ledger_size)
     yield _many("subscriptions", "Subscribers, by state.", "state", states)
+    yield _many("officials", "People who check certificates, by state.", "state", seen.officials)
+    yield _one("inquiries_open", "Questions that wait for an answer.", seen.inquiries.open)
+    yield _one("inquiries_overdue", "Questions that should have been answered.", seen.inquiries.overdue)
     yield _one("alarms", "Open alarms, which want a person.", seen.alarms)
     yield _one("subscriptions_failing", f"Subscribers with failed deliveries in {TROUBLE_DAYS} days.", failing)
 

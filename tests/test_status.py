@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ecertmail.cli import standing
+from ecertmail.store.inquiries import Waiting
 from ecertmail.store.overview import Overview
 from tests.installation import Installation
 from tests.scenery import REFUSED, Past
@@ -83,7 +84,7 @@ def test_a_long_list_is_cut_for_people() -> None:
 def test_a_clock_that_was_set_back_makes_no_negative_age() -> None:
     later = Overview(
         spool={}, oldest_message=NOW + HOUR, deliveries={}, oldest_delivery=None, certificates={}, ledger_size=0,
-        subscriptions=(), trouble={}, alarms=0,
+        subscriptions=(), trouble={}, alarms=0, officials={}, inquiries=Waiting(open=0, overdue=0),
     )  # fmt: skip
     assert standing.facts(later, NOW)["oldest_spooled_seconds"] == 0
 

@@ -20,6 +20,8 @@ def facts(seen: Overview, now: datetime) -> dict[str, object]:
         "oldest_delivery_seconds": _age(seen.oldest_delivery, now),
         "next_runs": _runs(seen, now),
         "problems": _problems(seen),
+        "officials": seen.officials,
+        "inquiries": {"open": seen.inquiries.open, "overdue": seen.inquiries.overdue},
         "certificates": seen.certificates,
         "ledger_size": seen.ledger_size,
     }

@@ -12,7 +12,7 @@ from sqlite3 import Connection
 
 from sqlite_utils import Database
 
-from ecertmail.store import database, subscriptions
+from ecertmail.store import database, inquiries, subscriptions
 from ecertmail.store.database import iso
 from ecertmail.subscription import Subscription
 
@@ -50,6 +50,8 @@ class Overview:
     subscriptions: tuple[Subscription, ...]
     trouble: dict[str, dict[str, int]]
     alarms: int
+    officials: dict[str, int]
+    inquiries: inquiries.Waiting
 
 
 def read(folder: Path, now: datetime) -> Overview:
@@ -73,6 +75,8 @@ def read(folder: Path, now: datetime) -> Overview:
             subscriptions=tuple(subscriptions.read(row) for row in rows),
             trouble=_trouble(ledger, now - timedelta(days=TROUBLE_DAYS)),
             alarms=int(ledger.execute("SELECT count(*) FROM alarm WHERE cleared_at=''").fetchone()[0]),
+            officials=_counts(ledger, "official", "state"),
+            inquiries=inquiries.counted(ledger, now),
         )
 
 
