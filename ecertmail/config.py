@@ -16,7 +16,7 @@ from ecertmail.core.profiles import PROFILES
 from ecertmail.errors import ConfigError
 from ecertmail.fields import Section
 from ecertmail.official import Official
-from ecertmail.official_sections import DemandsSection
+from ecertmail.official_sections import demands, unreachable
 from ecertmail.parties import OWN, Assurance, Authority, Demands, Encryption, Partner, PinnedKey, Policy
 from ecertmail.settings import PartnerFile, Settings
 
@@ -108,6 +108,11 @@ class Config(Section):
         """The folder of the schemas."""
         return self.path(self.settings.paths.schemas) if self.settings.paths.schemas else packaged("schemas")
 
+    @property
+    def templates(self) -> Path | None:
+        """The folder of this authority's own texts of letters, if it has one."""
+        return self.path(self.settings.paths.templates) if self.settings.paths.templates else None
+
 
 def load(file: Path) -> Config:
     """Read ecertmail.toml and every partner file.
@@ -125,6 +130,8 @@ def load(file: Path) -> Config:
         key_files.setdefault(settings.issuing.fingerprint, file.parent / settings.issuing.key_file)
     config = Config(file=file, settings=settings, partners=partners, key_files=key_files)
     _no_shared(config.signers, config.mailboxes | {settings.keys.fingerprint})
+    if beyond_reach := unreachable(settings.officials, partners):
+        raise ConfigError("\n".join(f"{file.parent / line}" for line in beyond_reach))
     return config
 
 
@@ -146,11 +153,6 @@ def load_partner(file: Path) -> tuple[Partner, dict[str, Path]]:
         demands=demands(read.officials),
     )
     return partner, {key.fingerprint: file.parent / key.file for key in read.keys}
-
-
-def demands(section: DemandsSection) -> Demands:
-    """Return what a section demands of officials' mails."""
-    return Demands(**{name: Assurance(getattr(section, name)) for name in DemandsSection.model_fields})
 
 
 def demands_on(config: Config, official: Official) -> Demands | None:

@@ -42,9 +42,10 @@ class Utterance:
 class Inquiry:
     """A conversation about one certificate.
 
-    `official` is the ID of whoever asked, if that is an official known here; else the inquiry came from the node of
-    `partner`, where it is called `reference`. `issuer` is `self` when our own duty officer has to answer, else the
-    partner whose certificate it is. `reminded_at` and `escalated_at` say what silence led to already.
+    `official` is the ID of whoever asked, if that is an official known here, of `partner`; else the inquiry came from
+    the node of `partner`, where it is called `reference`. `issuer` is `self` when our own duty officer has to answer,
+    else the partner whose certificate it is. It waits since `opened_at`, when something was last asked; `reminded_at`
+    and `escalated_at` say what silence led to already.
     """
 
     id: int

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from ecertmail.assemble import ticket_secret
-from ecertmail.config import Config, demands
+from ecertmail.config import Config, demands_on
 from ecertmail.core import quote
 from ecertmail.core.deadline import Hours
 from ecertmail.edge.templates import JinjaTemplates
@@ -45,7 +46,7 @@ def office(config: Config, ledger: Ledger, new_message_id: Callable[[], str], lo
     post = Post(
         authority=config.authority,
         policy=config.policy,
-        templates=JinjaTemplates(quote.ABOVE),
+        templates=JinjaTemplates(quote.ABOVE, config.templates),
         secret=ticket_secret(config),
         life=timedelta(days=settings.officials.ticket_days),
         new_message_id=new_message_id,
@@ -73,8 +74,8 @@ def office(config: Config, ledger: Ledger, new_message_id: Callable[[], str], lo
         announce=announcer.announce, remark_length=settings.officials.remark_length, log=log,
     )  # fmt: skip
     desk = Desk(
-        post=post, deciding=deciding, look_ups=look_ups, offers=offers, answered=inquirer.answered, partners=partners,
-        demands=demands(settings.officials), log=log,
+        post=post, deciding=deciding, look_ups=look_ups, offers=offers, answered=inquirer.answered,
+        demands=partial(demands_on, config), log=log,
     )  # fmt: skip
     return Office(
         desk=desk,

@@ -74,7 +74,7 @@ class LookUps(Protocol):
         """Return every certificate with this number, one for each issuer."""
 
     def existing(self, numbers: Iterable[str]) -> Sequence[Listed]:
-        """Return those certificates that have one of these numbers."""
+        """Return those certificates that have one of these numbers, in the order of the numbers."""
 
     def put_miss(self, official: str, number: str, now: datetime) -> None:
         """Remember that an official asked for a number in vain; what is older than 90 days is forgotten."""

@@ -1,10 +1,12 @@
 """The shape of the configuration about officials: what is demanded of their mails, and how inquiries go."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from ecertmail.fields import Count, OptionalAddress, Positive, Section
+from ecertmail.parties import Assurance, Demands, Partner
 
 Level = Literal["none", "token", "token+dkim", "signed", "signed+protected"]
 _Decisive = Literal["token", "token+dkim", "signed", "signed+protected"]
@@ -50,3 +52,21 @@ class InquiriesSection(Section):
         if not self.remind_after_hours < self.escalate_after_hours <= self.answer_within_hours:
             raise ValueError("remind_after_hours < escalate_after_hours <= answer_within_hours must hold")
         return self
+
+
+def demands(section: DemandsSection) -> Demands:
+    """Return what a section demands of officials' mails."""
+    return Demands(**{name: Assurance(getattr(section, name)) for name in DemandsSection.model_fields})
+
+
+def unreachable(own: OfficialsSection, partners: Iterable[Partner]) -> list[str]:
+    """Say which levels nothing can reach: they would turn every decision down, and nobody would know why."""
+    asked = {"ecertmail.toml: [officials]": demands(own)}
+    asked |= {f"partners/{partner.id}.toml: [officials]": partner.demands for partner in partners}
+    return [
+        f'{place} {name} = "token+dkim", but nobody looks at DKIM signatures; '
+        'set [officials] dkim in ecertmail.toml to "ourselves" or "mail-server"'
+        for place, one in asked.items()
+        for name in DemandsSection.model_fields
+        if own.dkim == "nobody" and getattr(one, name) is Assurance.TOKEN_DKIM
+    ]

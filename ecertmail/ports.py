@@ -24,8 +24,7 @@ class Spool(Protocol):
     def add(self, arrivals: Sequence[tuple[str, Envelope, bytes]]) -> Mapping[str, str]:
         """Store messages durably, all or none.
 
-        A fetched one whose content was fetched before is not stored again; these are returned, each with the id of
-        the message that holds the content.
+        One whose content was fetched before is not; it is returned, with the id of the message that holds the content.
         """
 
     def claim(self, now: datetime, limit: int) -> list[Spooled]:

@@ -159,11 +159,12 @@ class KeysSection(Section):
 
 
 class PathsSection(Section):
-    """[paths]: where things are; an empty `schemas` means those of the package."""
+    """[paths]: where things are; an empty `schemas` or `templates` means those of the package."""
 
     spool: str = "spool"
     partners: str = "partners"
     schemas: str = ""
+    templates: str = ""
 
 
 class LogSection(Section):

@@ -103,3 +103,13 @@ def test_the_sample_has_every_key_with_its_default(tmp_path: Path) -> None:
             if not field.is_required():
                 default = list(field.default) if isinstance(field.default, tuple) else field.default
                 assert uncommented[name][key] == default, f"{name}.{key}"
+
+
+def test_a_level_that_nothing_can_reach_is_a_mistake(china: Installation) -> None:
+    file = china.folder / "partners/nz.toml"
+    file.write_text(file.read_text() + '\n[officials]\nrefuses = "token+dkim"\n')
+    wrong = china.cli("check-config")
+    assert wrong.exit_code == 78
+    assert "partners/nz.toml: [officials] refuses" in wrong.output
+    china.set('# dkim = "nobody"', '"ourselves"')
+    assert china.cli("check-config").exit_code == 0

@@ -170,6 +170,9 @@ def test_a_withdrawal_is_issued_with_a_command(office: Installation) -> None:
     office.cli("issue", write(office, "a.xml", ours("CN/1")))
     assert office.cli("issue", write(office, "b.xml", ours("CN/1", status="Revoked"))).exit_code == 0
     assert "status    withdrawn (40)" in office.cli("lookup", "CN/1").output
+    [found] = json.loads(office.cli("lookup", "--json", "CN/1").stdout)
+    assert found["qr"] == f"ECERT:CN:CN/1:{found['versions'][-1]['sha256']}"
+    assert f"QR code   {found['qr']}" in office.cli("lookup", "CN/1").output
     refused = office.cli("issue", write(office, "c.xml", ours("CN/1", title="Beef")))
     assert refused.exit_code == 3
 

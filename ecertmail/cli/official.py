@@ -22,6 +22,8 @@ from ecertmail.store.reader import LedgerReader
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _LONGEST = 100
+_LANGUAGES = [language.value for language in Language]
+_ROLES = [role.value for role in Role]
 
 
 @click.group(cls=Group)
@@ -39,9 +41,9 @@ def official() -> None:
 @click.option("--address", required=True, help="The person's own mailbox; nothing else is listened to or answered.")
 @click.option("--name", required=True, help="As others are told, such as Wang Wei.")
 @click.option("--post", default="", help="As others are told, such as Port of Shanghai.")
-@click.option("--language", default="en", show_default=True, type=click.Choice(list(Language)), help="Of the letters.")
+@click.option("--language", default="en", show_default=True, type=click.Choice(_LANGUAGES), help="Of the letters.")
 @click.option("--partner", default=OWN, show_default=True, help="Whose official it is: ours, or a partner's ID.")
-@click.option("--role", default="checks", show_default=True, type=click.Choice(list(Role)),
+@click.option("--role", default="checks", show_default=True, type=click.Choice(_ROLES),
               help="checks certificates that come in, or answers inquiries about those that we issued.")  # fmt: skip
 @click.option("--key", "key_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="The person's public OpenPGP key.")  # fmt: skip

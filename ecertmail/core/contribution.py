@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from unicodedata import category
 
 from ecertmail.conversation import Utterance
 from ecertmail.core.entity import printable
@@ -12,8 +13,12 @@ TEXT_LENGTH = 20_000
 
 
 def cut(text: str) -> str:
-    """Return what is kept of a text; what is left out of a longer one is marked."""
-    clean = "\n".join(printable(line.expandtabs().rstrip()) for line in text.splitlines()).strip()
+    """Return what is kept of a text; what is left out of a longer one is marked.
+
+    Marks that only steer how text runs are gone: templates and terminals keep directions apart themselves.
+    """
+    seen = "".join(c for c in text.expandtabs() if category(c) != "Cf")
+    clean = "\n".join(printable(line).rstrip() for line in seen.splitlines()).strip()
     return clean if len(clean) <= TEXT_LENGTH else f"{clean[:TEXT_LENGTH]} […]"
 
 

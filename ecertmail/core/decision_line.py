@@ -33,7 +33,11 @@ _SPACE = re.compile(r"[\s,;:+&#()\[\]{}*_\"'=>\u2013\u2014\u2116\u3001\u060c\u06
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _CLAUSE = re.compile(r"[.!;,\u3002\u061b\u060c\n]")
 _STOP = re.compile(r"[.!;\u3002\u061b\n]")
-_UNKNOWN = r"(?=[^\s,;:()]{6,40}(?![^\s,;:()]))(?=[^\s,;:()]*\d)(?:[a-z][\w.-]*[\d/][\w./-]*\w|\d[\w.-]*[/-][\w./-]*[a-z/][\w./-]*\w)"
+# a word that may be a certificate's number: with letters and digits, or with digits and strokes, and no date
+_UNKNOWN = (
+    r"(?=[^\s,;:()]{6,40}(?![^\s,;:()]))(?=[^\s,;:()]*\d)"
+    r"(?:[a-z][\w.-]*[\d/][\w./-]*\w|\d[\w.-]*[/-][\w./-]*[a-z/][\w./-]*\w)"
+)
 _TRAILING = " \t\r\n,;:.-\u2013\u2014=>)]*_\"'!\u3002\u3001\uff0c\uff1a\uff1b\uff01\u060c\u061b"
 
 

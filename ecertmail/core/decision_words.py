@@ -80,8 +80,11 @@ JOINING = _set(
 )
 OR = _set("or|o|u|ou|или|أو|ام|或|或者|还是|還是|oder|vs|and|y|et|и|و|e|和|not|nor")
 
-# a word right after a decision that makes an ordinary sentence of it: "Pass on to my colleague", "Request for information"
-_ANY = "to|by|if|unless|when|until|once|was|were|is|are|has|have|had|will|would|can|could|may|might|must|should|shall|of|s|whom|que|qui|si|если|اذا|wenn"
+# a word right after a decision that makes an ordinary sentence of it: "Pass on to my colleague", "Request for a visa"
+_ANY = (
+    "to|by|if|unless|when|until|once|was|were|is|are|has|have|had|will|would|can|could|may|might|must|should|shall|of|s"
+    "|whom|que|qui|si|если|اذا|wenn"
+)
 _MORE = (
     "|for|from|received|sent|that|these|those|them|your|our|my|his|her|their|you|us|me|letter|form|de|del|du"
     "|des|d|votre|vos|notre|nos|su|sus|nuestro|nuestra|por|на|от|о|об|в|ваш|ваша|наш|получен|получена"

@@ -20,7 +20,8 @@ BULK = frozenset({"bulk", "junk", "list"})
 
 def text(header: Message, name: str, length: int = 200) -> str:
     """Return a field as one line of text, RFC 2047 words decoded, cut at this length; broken ones as they stand."""
-    return printable(words(_unfold(header.get(name, ""))))[:length]
+    raw = next((value for field, value in header.raw_items() if field.lower() == name.lower()), "")
+    return printable(words(_unfold(_utf8(str(raw)))))[:length]
 
 
 def words(raw: str) -> str:
@@ -67,6 +68,11 @@ def _keywords(header: Message, name: str) -> list[str]:
     """The word before the first `;` of each such field, without comments."""
     bare = [re.sub(r"\([^()]*\)", " ", _unfold(value)) for value in header.get_all(name, [])]
     return [field.partition(";")[0].strip().lower() for field in bare]
+
+
+def _utf8(value: str) -> str:
+    """Read what is not ASCII as UTF-8 (RFC 6532), which some write without having been asked."""
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _unfold(value: object) -> str:

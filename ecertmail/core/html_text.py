@@ -13,60 +13,12 @@ QUOTED = "\n> \n"
 CUT = "\n________________________________\n"
 
 _EDGE = "\x1e"  # where a block begins or ends; any number of them is one line break
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "center",
-        "dd",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "table",
-        "tbody",
-        "tfoot",
-        "thead",
-        "tr",
-        "ul",
-    ]
+_BLOCKS = re.compile(
+    r"address|article|aside|center|d[dlt]|div|fieldset|figure|footer|form|h[1-6r]|header|li|main|nav|[ou]l|p|pre|section"
+    r"|table|t(body|foot|head|r)"
 )
-_UNSEEN = frozenset(
-    [
-        "s",
-        "strike",
-        "del",
-        "head",
-        "script",
-        "style",
-        "title",
-        "noscript",
-        "template",
-        "object",
-        "svg",
-        "select",
-        "textarea",
-    ]
-)
+# what is struck out is not said any more
+_UNSEEN = re.compile(r"s|strike|del|head|script|style|title|noscript|template|object|svg|select|textarea")
 _QUOTES = re.compile(
     r"gmail_quote|gmail_extra|moz-cite-prefix|moz-forward-container|yahoo_quoted|protonmail_quote|zmail_extra|tutanota_quote"
     r"|isreplycontent|ntes-mailmaster-quote|olk_src_body_section|mail-editor-reference-message|ms-outlook-mobile-reference"
@@ -113,13 +65,13 @@ def _pieces(root: etree._Element) -> Iterator[str]:
             if skipped is element:
                 skipped = None
             elif skipped is None:
-                yield _EDGE if element.tag in _BLOCKS else " " if element.tag in {"td", "th"} else ""
+                yield _EDGE if _BLOCKS.fullmatch(element.tag) else " " if element.tag in {"td", "th"} else ""
             if skipped is None and element is not root:
                 yield _text(element.tail, element.getparent())
 
 
 def _opening(element: etree._Element) -> str:
-    return "\n" if element.tag == "br" else _EDGE if element.tag in _BLOCKS else ""
+    return "\n" if element.tag == "br" else _EDGE if _BLOCKS.fullmatch(element.tag) else ""
 
 
 def _text(text: str | None, within: etree._Element | None) -> str:
@@ -134,7 +86,7 @@ def _instead(element: etree._Element) -> str | None:
     """Say what stands for an element that is no new text; None for one that is read."""
     tag, style = element.tag, element.get("style") or ""
     names = f"{element.get('class') or ''} {element.get('id') or ''}"
-    if tag in _UNSEEN or not isinstance(tag, str) or _HIDDEN.search(style):
+    if not isinstance(tag, str) or _UNSEEN.fullmatch(tag) or _HIDDEN.search(style):
         return ""
     if tag == "blockquote" or _QUOTES.search(names.lower()):
         return QUOTED

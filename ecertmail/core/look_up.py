@@ -7,9 +7,10 @@ only commas, semicolons and line breaks separate them.
 import re
 from collections.abc import Collection, Iterator
 
-from ecertmail.core import printed
+from ecertmail.core import printed, tag
 from ecertmail.core.entity import printable
-from ecertmail.core.typed import folded, plain
+from ecertmail.core.fold import folded
+from ecertmail.core.typed import plain
 from ecertmail.looked_up import Asked
 from ecertmail.official import Official
 from ecertmail.parties import OWN
@@ -27,15 +28,16 @@ _POLITE = (
     " يرجى من_فضلك رجاء الرجاء"
 )
 _FILLERS = (
-    "certificate certificates cert. number numbers no. nr. nos. # 证书编号 證書編號 证书号 證書號 证书 證書 编号 編號"
-    " 号码 號碼 certificado certificados número números n.º nº certificat certificats numéro numéros n° сертификат"
-    " сертификаты сертификата номер номера № من صحة عن الشهادة شهادة الشهادات رقم الرقم"
+    "certificate certificates cert. number numbers no. nr. nos. 证书编号 證書編號 证书号 證書號 证书 證書 编号 編號"
+    " 一下 以下 下列 号码 號碼 certificado certificados número números certificat certificats numéro numéros сертификат"
+    " сертификаты сертификата номер номера من صحة عن الشهادة شهادة الشهادات رقم الرقم"
 )
 _PLEASED = (
     "please", "thanks", "thank you", "谢谢", "謝謝", "gracias", "por favor", "merci", "svp", "пожалуйста", "спасибо",
     "شكرا", "من فضلك",
 )  # fmt: skip
-_TOKEN = re.compile(r"\[[a-z][0-9]{1,19}\.[a-z2-7]{12}\]", re.IGNORECASE)
+_SIGN = re.compile(r"[ :,-]*(?:(?:\u2116|#|n\.?[\u00b0\u00ba])[ :]*)?", re.IGNORECASE)
+_TOKEN = re.compile(rf"[\[\u3010]\s*[a-z]\s*{tag.NUMBER}\s*\.\s*{tag.PATTERN}\s*[\]\u3011]", re.IGNORECASE)
 _PREFIX = re.compile(r"\s*(?:[^\W\d_]{1,16}(?:\[\d{1,3}\])?\s?:|\[[^\]]{1,30}\])\s*")
 _BULLET = re.compile(r"\A\s*(?:[-*\u2022\u00b7]\s+|\(?[0-9]{1,2}[.)]\s+)")
 _BETWEEN = re.compile(r"[,;\u3001\u060c\u061b]|\s(?:and|et|y|и|و)\s|[和与與及]")
@@ -44,7 +46,7 @@ _HAN_AFTER = re.compile(r"(?<=[0-9A-Za-z])\s*[\u4e00-\u9fff]+$")
 
 
 def _words(text: str) -> tuple[str, ...]:
-    words = {"".join(map(folded, word.replace("_", " "))) for word in text.split()}
+    words = {folded(word.replace("_", " ")) for word in text.split()}
     return tuple(sorted(words, key=len, reverse=True))
 
 
@@ -58,8 +60,8 @@ def asked(subject: str, text: str) -> tuple[Asked, ...]:
         subject: its subject, decoded.
         text: what was newly written, without what it quotes.
     """
-    copies, rest = printed.cut(plain(_TOKEN.sub(" ", text[:_READ])))
-    more, head = printed.cut(plain(_TOKEN.sub(" ", subject[:1000])))
+    copies, rest = printed.cut(_TOKEN.sub(" ", plain(text[:_READ])))
+    more, head = printed.cut(_TOKEN.sub(" ", plain(subject[:1000])))
     found = dict.fromkeys((*more, *copies))
     held = {one.number for one in found}
     found |= {Asked(number=number): None for number in _numbers(head, rest) if number not in held}
@@ -111,9 +113,11 @@ def _after_verb(line: str) -> str | None:
     rest = _beginning(line, _VERB)
     if rest is None:
         return None
-    while (shorter := _beginning(rest.lstrip(" :,-"), _AFTER)) is not None:
+    while (shorter := _beginning(_SIGN.sub("", rest, count=1), _AFTER)) is not None:
         rest = shorter
-    return rest.lstrip(" :,-")
+    if _is_han(rest[:1]):  # Chinese has no blanks: the verb is part of a longer word, such as 查验结果, a result
+        return None
+    return _SIGN.sub("", rest, count=1)
 
 
 def _beginning(line: str, words: tuple[str, ...]) -> str | None:
@@ -129,7 +133,7 @@ def _beginning(line: str, words: tuple[str, ...]) -> str | None:
 
 
 def _is_han(character: str) -> bool:
-    return "\u4e00" <= character <= "\u9fff"
+    return "\u4e00" <= character[:1] <= "\u9fff"
 
 
 def _split(text: str) -> list[str]:

@@ -48,7 +48,7 @@ def keyed(
     commands: tuple[Command, ...],
     leaves: tuple[Attachment, ...],
     fingerprint: Callable[[bytes], str],
-    senders: Collection[str],
+    nodes: Collection[str],
 ) -> tuple[Command, ...]:
     """Give the key that came with a mail to the official whom it adds.
 
@@ -56,11 +56,11 @@ def keyed(
         commands: as they were read.
         leaves: all parts of the mail.
         fingerprint: tells that of one public key, and nothing of anything else.
-        senders: fingerprints of the sender, whose key many mail programs attach by themselves.
+        nodes: fingerprints of keys that are no person's, such as the sender's, which many mail programs attach.
     """
     adds = [place for place, one in enumerate(commands) if one.enrolment and one.enrolment.deed is Deed.ADD]
     keys = {leaf.data: fingerprint(leaf.data) for leaf in leaves if leaf.type == MEDIA_TYPE}
-    keys = {key: name for key, name in keys.items() if name not in senders}
+    keys = {key: name for key, name in keys.items() if name not in nodes}
     if not adds or not keys:
         return commands
     [(key, name)] = list(keys.items())[:1]

@@ -21,9 +21,10 @@ _ABOVE = re.compile(
 _MARK = re.compile(r"[ \t\xa0]{0,3}(?:[A-Z]{0,2}>|[|\uff1e])")
 _SIGNATURE = re.compile(r"(?:--|\u2014|-- )[ \xa0]{0,3}\Z")
 _SEPARATOR = re.compile(
-    r"[\s*]{0,8}[-\u2014=\uff0d\u2500]{3,120}[ \xa0*]{0,6}(?P<words>[^-\u2014=]{2,60}?)[ \xa0*]{0,6}[-\u2014=\uff0d\u2500]{3,120}[\s*]{0,8}\Z"
+    r"[\s*]{0,8}[-\u2014=\uff0d\u2500]{3,120}[ \xa0*]{0,6}(?P<words>[^-\u2014=]{2,60}?)[ \xa0*]{0,6}"
+    r"[-\u2014=\uff0d\u2500]{3,120}[\s*]{0,8}\Z"
 )
-_UNDERSCORES = re.compile(r"\s{0,8}_{5,1000}\s{0,8}\Z")
+_RULE = re.compile(r"\s{0,8}(?:_{5,1000}|[-\u2014=\u2500]{20,1000})\s{0,8}\Z")
 _FIELD = re.compile(r"[\s*\xa0]{0,6}(?P<name>[^:\uff1a*]{1,24}?)[\s*\xa0]{0,3}[:\uff1a]")
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 _DATE_AND_ADDRESS = re.compile(r"\d{4}[/-]\d{1,2}[/-]\d{1,2} [^<>]{1,200}<[^<>@]{1,64}@[^<>@]{1,200}\Z")
@@ -119,7 +120,7 @@ def _ends(lines: Sequence[str], at: int) -> bool:
     line = lines[at]
     if not line.strip():
         return False
-    if _SIGNATURE.match(line) or _UNDERSCORES.match(line):
+    if _SIGNATURE.match(line) or _RULE.match(line):
         return True
     separator = _SEPARATOR.match(line[:_LOOKED_AT])
     said = folded(line[:_LOOKED_AT]).strip(" \t*_>")

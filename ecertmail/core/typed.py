@@ -1,24 +1,17 @@
 """Text as people type it on any keyboard, made plain: what looks the same is written the same.
 
-Full-width forms become ASCII, digits of any script 0 to 9, dashes hyphens, blanks single; what is invisible goes, such
-as the direction marks around Latin text in Arabic.
+Full-width forms become ASCII, digits of any script 0 to 9, dashes hyphens, every blank a space; what is
+invisible goes, such as the direction marks around Latin text in Arabic.
 """
 
 import unicodedata
 
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63")
-_TATWEEL = "\u0640"
 
 
 def plain(text: str) -> str:
     """Return a text, with its line breaks, as an ordinary keyboard would have written it."""
     return text if text.isascii() else "".join(map(_plain, text))
-
-
-def folded(character: str) -> str:
-    """Return a character without case and accents; nothing for one that is only an accent."""
-    apart = unicodedata.normalize("NFD", character.casefold())
-    return "".join(c for c in apart if unicodedata.category(c) != "Mn" and c != _TATWEEL)
 
 
 def _plain(character: str) -> str:

@@ -4,7 +4,7 @@ Nobody but an active official is answered, and at the registered address only (M
 in an official's name decides nothing. Whatever is recorded commits together with the letter that confirms it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -23,7 +23,7 @@ from ecertmail.letter import Letter, LetterKind, Reason, Refused
 from ecertmail.looked_up import Asked
 from ecertmail.model import Examination, Outcome
 from ecertmail.official import Official, OfficialState, Purpose, Said, Subject, Ticket, Understood, Written
-from ecertmail.parties import OWN, Assurance, Demands, Partner
+from ecertmail.parties import Assurance, Demands
 from ecertmail.ports import EventLog, OpenPgp, Transaction
 
 _QUOTED = 2000
@@ -33,15 +33,17 @@ Answered = Callable[[Visit, Ticket], "int | None"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """Deals with the mails of officials; `answered` takes a duty officer's reply to an inquiry."""
+    """Deals with the mails of officials; `answered` takes a duty officer's reply to an inquiry.
+
+    `demands` says what is demanded of an official's mails, None where the official's authority was removed.
+    """
 
     post: Post
     deciding: Deciding
     look_ups: LookUps
     offers: Offers
     answered: Answered
-    partners: Mapping[str, Partner]
-    demands: Demands
+    demands: Callable[[Official], Demands | None]
     log: EventLog
 
     def take(
@@ -52,7 +54,7 @@ class Desk:
         official = tx.officials.by_address(written.sender) if written and written.sender else None
         if written is None or official is None or official.state is not OfficialState.ACTIVE:
             return None
-        demands = self._demands(official)
+        demands = self.demands(official)
         if demands is None:
             return None
         reason = manners(examination.envelope, official.address, written.traits, self.post.policy)
@@ -175,13 +177,6 @@ class Desk:
                 official, token, message, check, examination.envelope.received_at, self.post.policy
             )
         return decision.assurance(written, signed, ticket=bool(token))
-
-    def _demands(self, official: Official) -> Demands | None:
-        """What is demanded of an official's mails; None where the partner whose official it is was removed."""
-        if official.partner == OWN:
-            return self.demands
-        partner = self.partners.get(official.partner)
-        return None if partner is None else partner.demands
 
 
 def _who(official: Official) -> str:

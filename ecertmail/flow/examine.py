@@ -125,7 +125,7 @@ class Examiner:
             return batch.read(leaves, partner.profiles, self.schemas)
         if offer is None:
             commands = command.read(leaves)
-            keyed = official_command.keyed(commands, leaves, self.openpgp.fingerprint, partner.fingerprints)
+            keyed = official_command.keyed(commands, leaves, self.openpgp.fingerprint, self.partners)
             return keyed or Finding(code=FindingCode.NO_BATCH)
         if self.openpgp.fingerprint(offer.public_key) != offer.fingerprint:
             return Finding(code=FindingCode.KEY_UNREADABLE, detail=offer.fingerprint)

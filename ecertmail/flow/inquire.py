@@ -136,8 +136,7 @@ class Inquirer:
     def _responded(self, commit: Commit, partner: Partner, message: Message, spool_id: str) -> str:
         tx = commit.tx
         inquiry = tx.inquiries.get(deadline.number_of(message.reference))
-        asked = inquiry is not None and bool(inquiry.official) and inquiry.issuer == partner.id
-        if inquiry is None or not asked or inquiry.number != message.number:
+        if inquiry is None or (inquiry.issuer, inquiry.number) != (partner.id, message.number):
             self.log.warning("inquiry.unasked", partner=partner.id, id=spool_id)
             return "no such inquiry was sent to you from here; the answer was passed on to nobody"
         if contribution.is_said(tx.inquiries.thread(inquiry.id), message.utterance):

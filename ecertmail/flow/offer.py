@@ -42,14 +42,12 @@ class Offers:
         )
         return tuple(shown), ticket
 
-    def plain(self, tx: Transaction, issuer: str, number: str) -> Shown:
+    def plain(self, tx: Transaction, issuer: str, number: str) -> tuple[Shown, ...]:
         """Show a certificate without choices, to those who answer for it."""
-        found = self.look_ups.of_issuer(tx, issuer, number)
-        return found or Shown(number=number, status="", issuer=self.look_ups.issuer_name(issuer))
+        shown = self.look_ups.of_issuer(tx, issuer, number)
+        return (shown,) if shown else ()
 
-    def one(
-        self, tx: Transaction, official: Official, issuer: str, number: str, now: datetime
-    ) -> tuple[Shown, Ticket | None]:
+    def one(self, tx: Transaction, official: Official, issuer: str, number: str, now: datetime) -> Offered:
         """Show one certificate to an official with what can be decided; without choices if nothing can."""
         shown, given = self.again(tx, official, [Subject(issuer=issuer, number=number, entry=0)], now)
-        return (shown[0], given) if shown else (self.plain(tx, issuer, number), None)
+        return (shown, given) if shown else (self.plain(tx, issuer, number), None)

@@ -64,7 +64,8 @@ class Post:
             return None
         draft = self.draft(official, letter, given, answers=answers, files=files)
         mail = tx.put_mail(draft.message_id, draft.signed(openpgp.sign(draft.part)), draft.mic)
-        tx.stage(mail, "letter", official.address, "", letter.now)
+        # An answer has a null path (RFC 3834 section 3.3); a bounce of anything else is to be heard of.
+        tx.stage(mail, "notice" if answers is None else "letter", official.address, "", letter.now)
         return mail
 
     def draft(

@@ -5,6 +5,7 @@ Whoever goes around the triggers and keeps all of this consistent changes the ro
 
 import json
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 
 from lxml import etree
 
@@ -14,6 +15,7 @@ from ecertmail.core.xml import digest
 from ecertmail.model import Entry
 from ecertmail.store.reader import Found, LedgerReader
 
+_DECIDED = ("issuer", "number", "decision", "partner", "official", "operator", "assurance")
 _VERSIONED = {"certificate", "conflict", "replaced"}
 _READERS = {profile.name: profile.read for profile in PROFILES}
 
@@ -57,9 +59,10 @@ def _entry_faults(ledger: LedgerReader, entry: Entry) -> Iterator[str]:
 
 def _decision_faults(ledger: LedgerReader, index: int, said: dict[str, object]) -> Iterator[str]:
     stored = ledger.decision_at(index)
-    names = ("issuer", "number", "decision", "partner")
-    if stored is None or any(said.get(name) != getattr(stored, name) for name in names):
+    if stored is None or any(said.get(name) != getattr(stored, name) for name in _DECIDED):
         yield f"entry {index}: the stored decision does not match the log"
+    elif said.get("remark_sha256") != sha256(stored.remark.encode()).hexdigest():
+        yield f"entry {index}: the stored remark does not match the hash in the log"
 
 
 def _current_faults(ledger: LedgerReader, found: Found, entry: int, newest: int | None, octets: bytes) -> Iterator[str]:

@@ -88,6 +88,10 @@ def test_a_text_is_cut_once_and_holds_no_control_characters(text: str, times: in
     assert len(kept) > contribution.TEXT_LENGTH or contribution.cut(kept) == kept
 
 
+def test_marks_of_direction_leave_no_trace_and_control_characters_do() -> None:
+    assert contribution.cut("\u200fرقم الختم؟\u202e 17\ttabs \x07\r\n\r\nend \n") == "رقم الختم؟ 17 tabs �\n\nend"
+
+
 @pytest.mark.parametrize(
     ("other", "same"),
     [

@@ -46,7 +46,10 @@ def numbers(subject: str = "", text: str = "") -> list[str]:
         "查验 ＮＺＬ２００９／０００１／２６",
         "请验证证书编号 NZL2009/0001/26，谢谢",
         "核查 NZL2009/0001/26 的真实性",
+        "请核实一下证书NZL2009/0001/26",
         "VERIFICAR NZL2009/0001/26",
+        "Verificar certificado n.º NZL2009/0001/26",
+        "VERIFY # NZL2009/0001/26",
         "Por favor verifique certificado nº NZL2009/0001/26, gracias",
         "VÉRIFIER NZL2009/0001/26",
         "VERIFIER NZL2009/0001/26",
@@ -76,6 +79,8 @@ def test_a_verb_of_any_language_asks_for_the_number_after_it_in_the_subject_and_
         "[EXTERNAL] Re: VERIFY NZL2009/0001/26",
         f"Re: {TOKEN} VERIFY NZL2009/0001/26",
         f"VERIFY NZL2009/0001/26 {TOKEN}",
+        "VERIFY NZL2009/0001/26 【d17.abcdefghijkl】",
+        "VERIFY NZL2009/0001/26 ［ d17.ABCDEFGHIJKL ］",
     ],
 )
 def test_what_mail_programs_put_into_a_subject_is_no_part_of_it(subject: str) -> None:
@@ -129,6 +134,7 @@ def test_more_numbers_may_follow_one_a_line(subject: str, text: str, expected: l
         "VERIFY",
         "VERIFYING 1",
         "We verify NZL2009/0001/26",
+        "查验结果：已知 1 份，此处查无 1 份",
         "Please check with your colleagues at 5",
         "check 20 boxes",
         "VERIFY the certificate",

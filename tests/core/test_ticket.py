@@ -30,7 +30,7 @@ TICKETS = st.builds(
     purpose=st.sampled_from(list(Purpose)),
     official=st.text("abcxyz-019", min_size=1, max_size=40),
     subjects=st.just(()),
-    expires_at=st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),
+    expires_at=st.datetimes(NOW.replace(tzinfo=None), NOW.replace(year=2040, tzinfo=None), timezones=st.just(UTC)),
 )
 
 

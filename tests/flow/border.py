@@ -26,6 +26,7 @@ from ecertmail.parties import Demands, Partner
 from ecertmail.ports import EventLog
 from tests.builders import CHINA, NOW, POLICY, australia, new_zealand
 
+_ids = count(1)
 SECRET = b"a secret of tickets, 32 octets.."
 LI = Official(
     id="li-wei", address="li.wei@customs.example", name="Li Wei", post="Shanghai", language=Language.EN,
@@ -55,14 +56,13 @@ class Border:
     demands: Demands = field(default_factory=Demands)
     remark_length: int = 4000
     announced: list[tuple[str, Decided, Message | None]] = field(default_factory=list)
-    replies_per_hour: int = 500
+    life: timedelta = timedelta(days=30)
 
     def __post_init__(self) -> None:
-        ids = count(1)
         known = {partner.id: partner for partner in self.partners}
         self.post = Post(
-            authority=CHINA, policy=POLICY, templates=templates(), secret=SECRET, life=timedelta(days=30),
-            new_message_id=lambda: f"<letter-{next(ids)}@customs.example>", log=self.log,
+            authority=CHINA, policy=POLICY, templates=templates(), secret=SECRET, life=self.life,
+            new_message_id=lambda: f"<letter-{next(_ids)}@customs.example>", log=self.log,
         )  # fmt: skip
         self.look_ups = LookUps(authority=CHINA, partners=known, misses_to_alarm=5, log=self.log)
         offers = Offers(post=self.post, look_ups=self.look_ups)
@@ -78,9 +78,14 @@ class Border:
         )  # fmt: skip
         self.desk = Desk(
             post=self.post, deciding=deciding, look_ups=self.look_ups, offers=offers, answered=inquirer.answered,
-            partners=known, demands=self.demands, log=self.log,
+            demands=self._demanded, log=self.log,
         )  # fmt: skip
         self.arrivals = Arrivals(post=self.post, look_ups=self.look_ups)
+
+    def _demanded(self, official: Official) -> Demands | None:
+        if official.partner == "self":
+            return self.demands
+        return next((one.demands for one in self.partners if one.id == official.partner), None)
 
     def _announce(self, _visit: Visit, partner: Partner, decided: Decided, message: Message | None) -> None:
         self.announced.append((partner.id, decided, message))

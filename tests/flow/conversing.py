@@ -14,10 +14,10 @@ from ecertmail.edge.openpgp import OpenPgpEngine
 from ecertmail.edge.templates import JinjaTemplates
 from ecertmail.flow.inquire import Inquirer
 from ecertmail.flow.inquiry_book import InquiryBook
-from ecertmail.flow.inquiry_certificates import InquiryCertificates
 from ecertmail.flow.inquiry_post import InquiryPost
 from ecertmail.flow.inquiry_watch import InquiryWatch
 from ecertmail.flow.look_up import LookUps
+from ecertmail.flow.offer import Offers
 from ecertmail.flow.post import Post
 from ecertmail.flow.visit import Visit
 from ecertmail.letter import Letter, Rendered
@@ -111,11 +111,11 @@ class Side:
         look_ups = LookUps(
             authority=self.authority, partners={one.id: one for one in self.partners}, misses_to_alarm=5, log=self.log
         )
-        certificates = InquiryCertificates(look_ups=look_ups, post=self.post)
+        offers = Offers(post=self.post, look_ups=look_ups)
         return InquiryPost(
             post=self.post,
-            show=certificates.show,
-            offer=certificates.offer,
+            show=offers.plain,
+            offer=offers.one,
             operator=self.operator,
             escalate_to=f"office@{self.authority.country.lower()}.example",
         )
@@ -194,7 +194,7 @@ class Side:
         """Return (recipient, kind of letter) of what was staged since the last look, and check that it was signed."""
         due = sorted(self.outbox.take_due(self.now, room(1000)), key=lambda one: one.id)
         letters, self.templates.letters = self.templates.letters, []
-        assert all(one.octets.count(b"multipart/signed") == 1 and one.kind == "letter" for one in due)
+        assert all(one.octets.count(b"multipart/signed") == 1 and one.kind in {"letter", "notice"} for one in due)
         assert len(letters) == len(due)
         return [(one.recipient, letter.kind.value) for one, letter in zip(due, letters, strict=True)]
 

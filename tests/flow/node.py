@@ -38,6 +38,7 @@ class Node:
         self.examiner: Examiner = examiner()
         self.policy = POLICY
         self.looked_at = 5000
+        self.nodes: frozenset[str] = frozenset()
         self.reconciler = Reconciler(ledger=self.ledger, log=self.log, bounces_to=CHINA.address, secret=SECRET)
         self.before, self.after = Trouble(), Trouble()
         self.spool.finishing = Trouble()
@@ -66,7 +67,7 @@ class Node:
             replier=replier,
             leaver=Leaver(authority=CHINA, secret=SECRET, new_message_id=replier.new_message_id, log=self.log),
             reconciler=self.reconciler,
-            commander=Commander(next_run=next_run, log=self.log, looked_at=self.looked_at),
+            commander=Commander(next_run=next_run, log=self.log, looked_at=self.looked_at, nodes=self.nodes),
             desk=self.border.desk,
             responder=self.border.responder,
             log=self.log,

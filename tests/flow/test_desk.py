@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from itertools import count
@@ -12,7 +13,7 @@ import pytest
 
 from ecertmail.official import Decided, Decision, Official, OfficialState
 from ecertmail.parties import Assurance, Demands
-from tests.builders import CHINA, NOW, NZ_ADDRESS, batch_mail, certificates_xml, letter, sps_replacement, sps_xml
+from tests.builders import CHINA, NOW, NZ_ADDRESS, batch_mail, certificates_xml, sps_replacement, sps_xml
 from tests.flow.border import ANA, LI, Border
 from tests.flow.node import Node
 
@@ -112,7 +113,7 @@ def test_a_later_decision_supersedes_and_both_are_kept(node: Node) -> None:
     node.take(mail("PASS", subject, to), mail("REFUSE forged stamp", subject, to))
     first, second = decisions(node)
     assert (first.superseded_by, second.superseded_by) == (second.entry, None)
-    assert "Pass" in last(node)[1]
+    assert "Li Wei, Shanghai" in last(node)[1]
 
 
 def test_the_same_decision_again_is_confirmed_and_not_recorded_twice(node: Node) -> None:
@@ -182,22 +183,23 @@ def test_another_official_with_the_token_is_told_that_it_is_not_theirs(node: Nod
 
 
 def test_a_token_with_another_number_or_tag_is_no_token(node: Node) -> None:
-    subject, to = ask(node, "NZ-1")
+    _, to = ask(node, "NZ-1")
     for wrong in (to.replace("+d1.", "+d2."), to.replace("+d1.", "+a1."), re.sub(r".@", "z@", to)):
         node.take(mail("PASS", "", wrong))
     assert decisions(node) == []
 
 
 def test_an_expired_ticket_is_answered_with_a_new_one(node: Node) -> None:
-    node.border.post = replace(node.border.post, life=NOW - NOW)
-    node.border.__post_init__()
-    border = Border(node.log)
-    node.border = border
+    node.border = Border(node.log, life=timedelta(seconds=-1))
     subject, to = ask(node, "NZ-1")
-    with node.ledger.transaction() as tx:
-        tx._cursor.execute("UPDATE ticket SET expires_at='2020-01-01T00:00:00+00:00'")  # noqa: SLF001
+    node.border = Border(node.log)
     node.take(mail("PASS", subject, to))
     assert decisions(node) == []
+    subject, text, again = last(node)
+    assert again != to
+    assert "NZ-1" in text
+    node.take(mail("PASS", subject, again))
+    assert len(decisions(node)) == 1
 
 
 def test_a_suspended_official_is_a_stranger(node: Node) -> None:
@@ -253,7 +255,7 @@ def test_a_request_opens_an_inquiry_that_is_announced_with_it(node: Node) -> Non
 def test_a_partners_official_sees_and_decides_only_what_its_country_imports(node: Node) -> None:
     enrol(node, ANA)
     subject, to = ask(node, "NZ-1", sender=ANA.address)
-    assert to == "None" or to == ""
+    assert to == ""
     node.take(mail("PASS NZ-1", subject, CHINA.address, sender=ANA.address))
     assert decisions(node) == []
 
@@ -274,4 +276,3 @@ def test_what_makes_no_sense_is_answered_with_help(node: Node) -> None:
 def test_a_partners_node_is_no_official(node: Node) -> None:
     node.take(mail("VERIFY NZ-1", sender=NZ_ADDRESS))
     assert len(node.quarantined()) == 1
-    assert letter().sender == NZ_ADDRESS

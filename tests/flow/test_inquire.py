@@ -12,7 +12,7 @@ from ecertmail.errors import NotFoundError, PermanentError
 from ecertmail.flow import inquiry_watch
 from ecertmail.letter import LetterKind, Reason
 from ecertmail.model import CertificateStatus
-from ecertmail.official import File, OfficialState, Subject
+from ecertmail.official import File, OfficialState, Purpose, Subject
 from tests.builders import room
 from tests.flow.conversing import HEMI, KIRI, NUMBER, SEAL, WANG, DyingSigner, Side, shanghai, wellington
 from tests.flow.fakes import Trouble
@@ -76,6 +76,26 @@ def test_the_file_and_the_ticket_are_in_the_mail(here: Side, there: Side) -> Non
     assert b"filename*=utf-8''%E5%B0%81%E6%9D%A1.jpg" in mail.octets
     assert mail.octets.count(b"\r\nReply-To: ecert+a1.") == 2
     assert b"Auto-Submitted: auto-generated" in mail.octets
+
+
+def test_the_answer_has_its_file_and_the_confirmation_its_thread(here: Side, there: Side) -> None:
+    ask(here, there)
+    there.reply(KIRI, "Seal 17.", SEAL)
+    here.receive("nz", there.said[-1][1])
+    [answer] = here.outbox.take_due(here.now, room(10))
+    confirmation = there.outbox.take_due(there.now, room(10))[1]
+    assert b"filename*=utf-8''%E5%B0%81%E6%9D%A1.jpg" in answer.octets
+    assert b"In-Reply-To: <their@mail.example>" in confirmation.octets
+    assert b"Auto-Submitted: auto-replied" in confirmation.octets
+
+
+def test_a_ticket_is_for_one_officer_one_inquiry_and_sixty_days(here: Side, there: Side) -> None:
+    ask(here, there)
+    with there.ledger.transaction() as tx:
+        ticket = tx.officials.ticket(there.ticket_of(KIRI))
+    assert ticket is not None
+    assert (ticket.purpose, ticket.official, ticket.inquiry) == (Purpose.ANSWER, "kiri", 1)
+    assert ticket.expires_at == there.now + timedelta(days=60)
 
 
 def test_people_read_it_in_their_language(here: Side, there: Side) -> None:
@@ -149,6 +169,8 @@ def test_a_late_answer_to_a_closed_inquiry_is_passed_on_and_opens_nothing(here: 
 
 def test_a_question_about_what_was_not_issued_here_is_said_to_be_so(here: Side, there: Side) -> None:
     _, message = here.request(WANG, number="NZ-2")
+    with there.ledger.transaction() as tx:
+        tx.put_awaited("self", [("NZ-2", "NZ-3")])
     assert "NZ-2 is not known here" in there.receive("cn", message)
     assert there.mails() == []
     assert "inquiry" not in there.kinds()

@@ -10,6 +10,7 @@ from ecertmail.core import command, compose, mime, outgoing
 from ecertmail.findings import FindingCode as Code
 from ecertmail.message import SignedMessage
 from ecertmail.model import Outcome
+from ecertmail.official import OfficialState
 from ecertmail.subscription import Subscription, SubscriptionState
 from tests.builders import AU_ADDRESS, CHINA, NOW, NZ_ADDRESS, key_of, letter, make_key
 from tests.core.test_audience import SUBSCRIPTION
@@ -20,7 +21,7 @@ from tests.hostile.mails import attached, mixed, signed
 from tests.hostile.packets import armour
 
 FROM_TO = {"From": NZ_ADDRESS, "To": CHINA.address}
-ORDER = "UNSUBSCRIBE post\nSUBSCRIBE mine\n"
+ORDER = "UNSUBSCRIBE post\nSUBSCRIBE mine\nOFFICIAL ADD eve address=eve@mpi.example name=Eve\n"
 POST = replace(SUBSCRIPTION, id="nz-post", partner="nz", created_at=NOW, ran_at=NOW)
 
 
@@ -94,10 +95,16 @@ def subscriptions(node: Node) -> dict[str, Subscription]:
         return {one.id: one for one in tx.subscriptions.all(*SubscriptionState)}
 
 
+def officials(node: Node) -> list[str]:
+    with node.ledger.transaction() as tx:
+        return [one.id for one in tx.officials.all(*OfficialState)]
+
+
 @table((*STRANGERS, *REFUSED))
 def test_what_is_no_command_of_a_partner_to_this_node_changes_nothing(subscribed: Node, case: Case) -> None:
     assert_comes_to(subscribed, case)
     assert subscriptions(subscribed) == {POST.id: POST}
+    assert officials(subscribed) == []
 
 
 def test_the_same_commands_in_order_are_carried_out(subscribed: Node) -> None:
@@ -106,6 +113,7 @@ def test_the_same_commands_in_order_are_carried_out(subscribed: Node) -> None:
     assert {name: one.state.value for name, one in subscriptions(subscribed).items()} == {
         "nz-post": "removed", "nz-mine": "active",
     }  # fmt: skip
+    assert officials(subscribed) == ["nz-eve"]
 
 
 def test_certificates_in_a_mail_count_more_than_commands(subscribed: Node) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ecertmail.core import record
+from ecertmail.core import decision_record, record
 from ecertmail.errors import NotFoundError, PermanentError, StoreError
 from ecertmail.official import (
     Decided,
@@ -60,8 +60,7 @@ def add(ledger: SqliteLedger, *people: Official) -> None:
 def decide(tx: LedgerTransaction, **changes: Any) -> tuple[Decided, Decided | None]:
     """Record a decision as the desk does; return it, and what it supersedes."""
     decided = replace(PASSED, **changes)
-    names = ("issuer", "number", "decision", "partner")
-    facts = {"kind": "decision", "at": record.timestamp(NOW), **{name: getattr(decided, name) for name in names}}
+    facts = decision_record.of(decided, "0" * 64, 0)
     decided = replace(decided, entry=tx.append([("decision", record.canonical(facts))])[0])
     return decided, tx.officials.put_decision(decided)
 
@@ -242,6 +241,10 @@ FORGED = {
     "another number": ("UPDATE decision SET number='NZ-9' WHERE entry=0", "entry 0: the stored decision"),
     "another authority": ("UPDATE decision SET partner='au' WHERE entry=0", "entry 0: the stored decision"),
     "another issuer": ("UPDATE decision SET issuer='au' WHERE entry=0", "entry 0: the stored decision"),
+    "another official": ("UPDATE decision SET official='li' WHERE entry=0", "entry 0: the stored decision"),
+    "another person": ("UPDATE decision SET operator='Li Na' WHERE entry=0", "entry 0: the stored decision"),
+    "another level": ("UPDATE decision SET assurance='signed' WHERE entry=0", "entry 0: the stored decision"),
+    "another remark": ("UPDATE decision SET remark='' WHERE entry=0", "entry 0: the stored remark"),
     "no decision": ("DELETE FROM decision WHERE entry=1", "entry 1: the stored decision"),
     "no entry": ("PRAGMA foreign_keys=OFF; DROP TRIGGER entry_no_delete; DELETE FROM entry WHERE idx=1", "entry 1: a"),
     "an entry of another kind": ("INSERT INTO entry VALUES (2,'x','{}',x''); UPDATE decision SET entry=2 WHERE entry=1",
