@@ -75,6 +75,7 @@ class Node:
             reconciler=Reconciler(ledger=self.ledger, log=events),
             commander=Commander(next_run=next_run, log=events),
             desk=Border(events).desk,
+            responder=Border(events).responder,
             log=events,
         )
 

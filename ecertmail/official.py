@@ -176,7 +176,8 @@ class Decided:
 class Response:
     """One decision as a partner's SPSAcknowledgement says it, of one certificate that it names.
 
-    `operator` and `assurance` are as the partner's node tells them, empty where it does not.
+    `operator` and `assurance` are as the partner's node tells them, and `sha256` is the hash of the version that it
+    decided on; each is empty where it does not tell.
     """
 
     number: str
@@ -185,6 +186,7 @@ class Response:
     operator: str
     assurance: str
     at: datetime
+    sha256: str = ""
 
 
 def demanded(demands: Demands, decision: Decision) -> Assurance:

@@ -44,6 +44,7 @@ def processor(config: Config, spool: Spool, ledger: Ledger, served: Office, cloc
         reconciler=matching,
         commander=Commander(next_run=next_run, log=log, nodes=config.nodes),
         desk=served.desk,
+        responder=served.responder,
         log=log,
     )
 

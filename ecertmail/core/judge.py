@@ -73,6 +73,8 @@ def judge(examination: Examination, known: Mapping[str, Known], policy: Policy, 
         return Verdict(outcome=Outcome.KEY_OFFERED, findings=(note,))
     if examination.commands:
         return Verdict(outcome=Outcome.COMMANDED)
+    if examination.responses or examination.messages:
+        return Verdict(outcome=Outcome.RESPONSE)
     batch = examination.batch or Batch(items=())
     return _judge_batch(batch, known, partial(_certificate_objection, examination, policy))
 
@@ -119,8 +121,8 @@ def _objections(examination: Examination, policy: Policy, now: datetime) -> tupl
 
 
 def _for_us(examination: Examination, message: SignedMessage, policy: Policy) -> Finding | None:
-    """What names nobody itself, an offer or a command, must come with a protected To that does."""
-    bare = examination.offer or examination.commands
+    """What names nobody itself, an offer, a command or a response, must come with a protected To that does."""
+    bare = examination.offer or examination.commands or examination.responses or examination.messages
     return rules.bare_for_us(message, policy) if bare else rules.addressed_to_us(message, policy)
 
 

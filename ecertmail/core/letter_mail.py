@@ -63,12 +63,12 @@ def draft(
         **(more or {}),
     }
     kind, inner = compose.protected("multipart/mixed", header)
-    parts = [compose.alternative(rendered.text, rendered.html, message_id), *map(_attached, attachments)]
+    parts = [compose.alternative(rendered.text, rendered.html, message_id), *map(attached, attachments)]
     part = compose.multipart(kind, parts, message_id, inner | {k: v for k, v in header.items() if k == "Reply-To"})
     return Draft(header=header, part=part, message_id=message_id)
 
 
-def _attached(file: File) -> bytes:
+def attached(file: File) -> bytes:
     """Return a file under its own name (RFC 2231) and, for old clients, under one in ASCII."""
     stem, dot, ending = printable(file.name).rpartition(".")
     name = (stem or ending)[:_NAME] + (dot + ending[:10] if stem else "")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from ecertmail.core import bounce, mime, xml
+from ecertmail.core import bounce, mime, receipt, xml
 from ecertmail.core.receipt import NAMESPACE
 from ecertmail.findings import Finding
 from ecertmail.model import Outcome
@@ -64,17 +64,18 @@ def answer(signed_octets: bytes) -> tuple[Report, ...]:
 def _read(root: etree._Element) -> Statement:
     message = root.find("r:message", _NS)
     authority = root.find("r:authority", _NS)
+    outcome = root.findtext("r:outcome", "", _NS)
     facts = {} if message is None else {str(key): str(value) for key, value in message.attrib.items()}
     return Statement(
         authority="" if authority is None else str(authority.get("name", "")),
-        outcome=root.findtext("r:outcome", "", _NS),
+        outcome=outcome,
         message_id=facts.get("id", ""),
         mic=facts.get("mic", ""),
         entry=facts.get("entry", ""),
         at=str(root.get("at", "")),
         findings=_findings(root),
         certificates=tuple(_line(element) for element in root.iterfind("r:certificate", _NS)),
-        commands=tuple(_command(element) for element in root.iterfind("r:command", _NS)),
+        commands=tuple(_command(element, outcome) for element in root.iterfind("r:command", _NS)),
     )
 
 
@@ -84,8 +85,8 @@ def _line(element: etree._Element) -> Line:
     return Line(**values, findings=_findings(element))
 
 
-def _command(element: etree._Element) -> str:
-    done = "done" if element.get("done") == "true" else "NOT DONE"
+def _command(element: etree._Element, outcome: str) -> str:
+    done = receipt.done(outcome, is_done=element.get("done") == "true")
     return "\n  ".join([f"{element.get('line', '')}: {done}", *(element.text or "").splitlines()])
 
 

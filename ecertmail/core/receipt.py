@@ -28,12 +28,14 @@ _SUBJECT = {
     Outcome.REFUSED: "Refused",
     Outcome.KEY_OFFERED: "Noted",
     Outcome.COMMANDED: "Done",
+    Outcome.RESPONSE: "Noted",
 }
 _NEXT = {
     Outcome.ACCEPTED: "Nothing more is to be done.",
     Outcome.PARTIAL: "Correct the certificates that were refused and send them, and only them, in a new signed mail.",
     Outcome.REFUSED: "Nothing was recorded. Correct what is named above and send a new signed mail.",
     Outcome.KEY_OFFERED: "Tell the operator of this node the new fingerprint by telephone or on paper.",
+    Outcome.RESPONSE: "Look into what was NOT RECORDED, if anything; nothing more is to be done for the rest.",
     Outcome.COMMANDED: "Correct what was NOT DONE, if anything, and send it in a new signed mail.",
 }
 _MODIFIER = {Outcome.PARTIAL: "/warning", Outcome.REFUSED: "/error"}
@@ -43,6 +45,15 @@ _WORDS = {
     ResultCode.CONFLICT: "REFUSED, conflicts with what is recorded",
     ResultCode.REFUSED: "REFUSED",
 }
+
+
+_DONE: dict[str, tuple[str, str]] = {Outcome.RESPONSE: ("received", "NOT RECORDED")}
+
+
+def done(outcome: str, *, is_done: bool) -> str:
+    """Return the words for what became of one command or response."""
+    good, bad = _DONE.get(outcome, ("done", "NOT DONE"))
+    return good if is_done else bad
 
 
 def draft(
@@ -152,8 +163,9 @@ def _header(
 
 def _count(verdict: Verdict) -> str:
     if verdict.answers:
-        done, asked = sum(answer.done for answer in verdict.answers), len(verdict.answers)
-        return f"{done} of {asked} command{'' if asked == 1 else 's'}"
+        good, asked = sum(answer.done for answer in verdict.answers), len(verdict.answers)
+        what = "answer" if verdict.outcome is Outcome.RESPONSE else "command"
+        return f"{good} of {asked} {what}{'' if asked == 1 else 's'}"
     good = sum(result.code in {ResultCode.RECORDED, ResultCode.DUPLICATE} for result in verdict.results)
     total = len(verdict.results)
     return f"{good} of {total} certificate{'' if total == 1 else 's'}" if total else "your message"
@@ -182,7 +194,7 @@ def _readable(authority: Authority, examination: Examination, verdict: Verdict, 
         lines.append(f"{printable(result.number) or '(no number)'}: {_WORDS[result.code]}")
         lines += [f"    {_sentence(finding)}" for finding in result.findings]
     for answer in verdict.answers:
-        lines.append(f"{printable(answer.line)}: {'done' if answer.done else 'NOT DONE'}")
+        lines.append(f"{printable(answer.line)}: {done(verdict.outcome, is_done=answer.done)}")
         lines += [f"    {printable(line)}" for line in answer.text]
     lines += ["", _NEXT[verdict.outcome], "", "This mail was made by a program; its attachments are for programs."]
     return "\n".join(lines) + "\n"

@@ -40,7 +40,7 @@ def addressed_to_us(message: SignedMessage, policy: Policy) -> Finding | None:
 
 
 def bare_for_us(message: SignedMessage, policy: Policy) -> Finding | None:
-    """A key offer or a command names nobody but in a protected To, so it must have one that names us (rule 9)."""
+    """What names nobody but in a protected To, an offer, a command or a response, must have one that names us (rule 9)."""
     if message.protected is None or not message.protected.addressed:
         return Finding(code=FindingCode.HEADERS_NOT_PROTECTED)
     return addressed_to_us(message, policy)

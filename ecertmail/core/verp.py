@@ -13,7 +13,7 @@ from ecertmail.core.tag import NUMBER, PATTERN, extended, extension, tag
 from ecertmail.delivery import Delivery
 
 MAX_NUMBER = 10**18
-TRACED = frozenset({"push", "notice"})
+TRACED = frozenset({"push", "notice", "acknowledgement"})
 """Kinds of mail whose failure is to be reported to us; a receipt or a report to the operator has no one to tell."""
 _TAGGED = re.compile(rf"b({NUMBER})\.({PATTERN})")
 

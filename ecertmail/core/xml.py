@@ -47,6 +47,11 @@ def parse(octets: bytes, where: str) -> etree._Element | Finding:
     return root
 
 
+def local_name(element: etree._Element) -> str:
+    """Return the name of an element without its namespace."""
+    return str(element.tag).rpartition("}")[2]
+
+
 def canonical(element: etree._Element) -> bytes:
     """Return the exclusive canonical form (W3C xml-exc-c14n) that is stored, compared and hashed."""
     return etree.tostring(element, method="c14n", exclusive=True, with_comments=False)

@@ -16,6 +16,7 @@ from ecertmail.core import (
     compose,
     key_offer,
     mime,
+    node_said,
     official_command,
     read_receipt,
     ticket,
@@ -23,6 +24,7 @@ from ecertmail.core import (
     written,
 )
 from ecertmail.core.batch import Schema
+from ecertmail.core.node_said import Said
 from ecertmail.findings import Finding, FindingCode
 from ecertmail.message import Envelope, KeyOffer, SignatureStatus, SignedMessage
 from ecertmail.model import Batch, Examination
@@ -31,6 +33,7 @@ from ecertmail.parties import Partner
 from ecertmail.ports import OpenPgp
 from ecertmail.subscription import Command
 
+_Content = Batch | Said | Finding | KeyOffer | tuple[Command, ...]
 Authenticate = Callable[[bytes], frozenset[str]]
 
 
@@ -85,6 +88,8 @@ class Examiner:
             is_receipt=is_receipt,
             offer=content if isinstance(content, KeyOffer) else None,
             commands=content if isinstance(content, tuple) else (),
+            responses=content.responses if isinstance(content, Said) else (),
+            messages=content.messages if isinstance(content, Said) else (),
             findings=(content,) if isinstance(content, Finding) else (),
             mic=compose.mic(signed),
             reports=read_receipt.answer(signed) if trusted and is_receipt else (),
@@ -108,12 +113,14 @@ class Examiner:
             return said
         return replace(said, dkim=self.authenticate(octets))
 
-    def _content(self, signed: bytes, partner: Partner) -> Batch | Finding | KeyOffer | tuple[Command, ...]:
-        """Read certificates, else a new key's offer, else commands; only ever from what a partner's key has signed."""
+    def _content(self, signed: bytes, partner: Partner) -> _Content:
+        """Read responses, certificates, a key's offer or commands; only ever from what a partner's key has signed."""
         leaves = mime.content(signed)
         if isinstance(leaves, Finding):
             return leaves
         offer = key_offer.read(leaves)
+        if node_said.is_said(leaves):
+            return node_said.read(leaves, self.schemas)
         if any(map(batch.is_xml, leaves)):
             return batch.read(leaves, partner.profiles, self.schemas)
         if offer is None:

@@ -18,9 +18,11 @@ from ecertmail.flow.leave import Leaver
 from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.record import known, record_results
 from ecertmail.flow.reply import Replier
+from ecertmail.flow.respond import Responder
 from ecertmail.message import Spooled, SpoolEnd
 from ecertmail.model import Earlier, Examination, Known, Outcome, ResultCode, Verdict
 from ecertmail.ports import EventLog, Examining, Ledger, OpenPgp, Spool, Transaction
+from ecertmail.subscription import Answer
 
 Begun = tuple[Spooled, "Future[Examination]"]
 
@@ -36,6 +38,7 @@ class Processor:
     reconciler: Reconciler
     commander: Commander
     desk: Desk
+    responder: Responder
     log: EventLog
 
     def begin(self, claimed: Sequence[Spooled], examiner: Examining) -> list[Begun]:
@@ -135,8 +138,11 @@ class Processor:
         if verdict.outcome is Outcome.RECEIPT:
             self.reconciler.answered(tx, partner, examination, now)
         else:
-            asked = verdict.outcome is Outcome.COMMANDED
-            answers = self.commander.carry_out(tx, spool_id, examination, now) if asked else ()
+            answers: tuple[Answer, ...] = ()
+            if verdict.outcome is Outcome.COMMANDED:
+                answers = self.commander.carry_out(tx, spool_id, examination, now)
+            elif verdict.outcome is Outcome.RESPONSE:
+                answers = self.responder.take(tx, spool_id, examination, entry, openpgp, now)
             told = replace(verdict, results=results, answers=answers)
             mail = self.replier.write(tx, examination, told, entry, openpgp, now)
             self.replier.send(tx, mail, spool_id, examination, now)

@@ -19,12 +19,13 @@ MAX_ATTRIBUTES = 100
 
 
 def load(folder: Path) -> dict[str, Schema]:
-    """Compile the schema of every profile.
+    """Compile the schema of every profile, and that of inquiries.
 
     Raises:
         ConfigError: a schema file is missing or is no valid schema.
     """
-    return {profile.name: _compile(folder / profile.schema) for profile in PROFILES}
+    files = {profile.name: profile.schema for profile in PROFILES} | {"inquiry": "inquiry/inquiry.xsd"}
+    return {name: _compile(folder / file) for name, file in files.items()}
 
 
 def _compile(path: Path) -> Schema:

@@ -19,6 +19,7 @@ from ecertmail.flow.inquiry_post import InquiryPost
 from ecertmail.flow.look_up import LookUps
 from ecertmail.flow.offer import Offers
 from ecertmail.flow.post import Post
+from ecertmail.flow.respond import Responder
 from ecertmail.flow.visit import Visit
 from ecertmail.official import Decided, Language, Official, Role
 from ecertmail.parties import Demands, Partner
@@ -70,6 +71,7 @@ class Border:
         inquirer = Inquirer(
             partners=known, post=letters, book=book, file_octets=1_000_000, announce=lambda *_: None, log=self.log
         )
+        self.responder = Responder(inquiries=inquirer.receive, log=self.log)
         deciding = Deciding(
             partners=known, look_ups=self.look_ups, opens=inquirer.open, settles=inquirer.settle,
             announce=self._announce, remark_length=self.remark_length, log=self.log,

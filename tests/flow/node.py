@@ -69,6 +69,7 @@ class Node:
             reconciler=self.reconciler,
             commander=Commander(next_run=next_run, log=self.log, looked_at=self.looked_at, nodes=self.nodes),
             desk=self.border.desk,
+            responder=self.border.responder,
             log=self.log,
         )
         while claimed := self.spool.claim(self.clock(), 100):
