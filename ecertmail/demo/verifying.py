@@ -58,6 +58,7 @@ def _decide(wellington: DemoNode, official: Person) -> None:
         expect("Re:" not in str(confirmed["Subject"]), "the confirmation is no mail of its own")
         heard = wait_for(f"China's decision on {number} in Wellington", lambda: _decision(wellington, number))  # noqa: B023
         expect(heard["decision"] == decision, f"Wellington heard {heard['decision']} about {number}")
+        expect(heard["assurance"] == "token", f"Wellington was told the level {heard['assurance']}")
         seen(f"“{words[:40]}” about {number}: confirmed to Shanghai, and in Wellington's ledger as {decision}, "
              f"by {heard['operator']}, level {heard['assurance']}")  # fmt: skip
 

@@ -146,12 +146,18 @@ def _objection(partner: Partner, held: Held) -> str:
 
 
 def _decided(visit: _Visit, response: Response) -> Decided:
-    """What is recorded of a response; how sure we are is what we know of the mail, never what it says of itself."""
+    """What is recorded of a response: as sure as the weaker of its node's word and of the official's, as that node says."""
     return Decided(
         entry=0, issuer=OWN, number=response.number, decision=response.decision, remark=response.remark,
-        partner=visit.partner.id, official="", operator=printable(response.operator), assurance=visit.level,
+        partner=visit.partner.id, official="", operator=printable(response.operator), assurance=_weaker(visit.level, response.assurance),
         at=response.at,
     )  # fmt: skip
+
+
+def _weaker(level: Assurance, told: str) -> Assurance:
+    """Nobody can make a decision surer than the mail that brings it; a node that tells no level vouches itself."""
+    said = Assurance(told) if told in set(Assurance) else level
+    return said if level.meets(said) else level
 
 
 def _same(one: Decided, other: Decided) -> bool:
