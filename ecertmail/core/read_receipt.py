@@ -27,7 +27,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What a receipt says."""
+    """What a receipt says; `undone` is how many of its commands or answers were not done or recorded."""
 
     authority: str
     outcome: str
@@ -38,6 +38,7 @@ class Statement:
     findings: tuple[str, ...]
     certificates: tuple[Line, ...]
     commands: tuple[str, ...] = ()
+    undone: int = 0
 
 
 def statement(signed_octets: bytes) -> Statement | None:
@@ -57,7 +58,9 @@ def answer(signed_octets: bytes) -> tuple[Report, ...]:
     told = statement(signed_octets)
     if told is None:
         return bounce.read(signed_octets)
-    kind = Kind.ERROR if told.outcome == Outcome.REFUSED.value else Kind.PROCESSED
+    # An official's decision that the issuer did not record must not look as if it had arrived.
+    lost = told.outcome == Outcome.REFUSED.value or (told.outcome == Outcome.RESPONSE.value and told.undone)
+    kind = Kind.ERROR if lost else Kind.PROCESSED
     return (Report(kind=kind, message_id=told.message_id, mic=told.mic, micalg="sha-256"),)
 
 
@@ -76,6 +79,7 @@ def _read(root: etree._Element) -> Statement:
         findings=_findings(root),
         certificates=tuple(_line(element) for element in root.iterfind("r:certificate", _NS)),
         commands=tuple(_command(element, outcome) for element in root.iterfind("r:command", _NS)),
+        undone=sum(element.get("done") != "true" for element in root.iterfind("r:command", _NS)),
     )
 
 

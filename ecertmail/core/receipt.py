@@ -210,10 +210,16 @@ def _notification(authority: Authority, examination: Examination, verdict: Verdi
         "Reporting-UA": f"{authority.address.rpartition('@')[2]}; ecertmail",
         "Final-Recipient": f"rfc822; {authority.address}",
         "Original-Message-ID": _original_id(examination),
-        "Disposition": f"automatic-action/MDN-sent-automatically; processed{_MODIFIER.get(verdict.outcome, '')}",
+        "Disposition": f"automatic-action/MDN-sent-automatically; processed{_modifier(verdict)}",
         "Received-content-MIC": f"{examination.mic}, sha-256",
     }
     return {name: value for name, value in values.items() if value}
+
+
+def _modifier(verdict: Verdict) -> str:
+    if verdict.outcome is Outcome.RESPONSE and not all(answer.done for answer in verdict.answers):
+        return "/warning"
+    return _MODIFIER.get(verdict.outcome, "")
 
 
 def _add_result(root: etree._Element, result: Result) -> None:

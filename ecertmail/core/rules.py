@@ -40,7 +40,7 @@ def addressed_to_us(message: SignedMessage, policy: Policy) -> Finding | None:
 
 
 def bare_for_us(message: SignedMessage, policy: Policy) -> Finding | None:
-    """What names nobody but in a protected To, an offer, a command or a response, must have one that names us (rule 9)."""
+    """An offer, a command or a response names nobody but in a protected To, so it needs one that names us (rule 9)."""
     if message.protected is None or not message.protected.addressed:
         return Finding(code=FindingCode.HEADERS_NOT_PROTECTED)
     return addressed_to_us(message, policy)

@@ -74,12 +74,18 @@ class Responder:
         return (*responses, *(self._message(visit, one) for one in examination.messages))
 
     def _message(self, visit: _Visit, message: Message) -> Answer:
+        turn = message.utterance.turn
+        line = f"{turn.value} {message.reference}"
+        held = _own(visit.tx, message.number)
+        wrong = _objection(visit.partner, held) if held is not None and turn is Turn.REQUEST else ""
+        if wrong:
+            return Answer(line=line, done=False, text=(wrong,))
         text = self.inquiries(visit.tx, visit.partner, message, visit.spool_id, visit.openpgp, visit.now)
-        return Answer(line=f"{message.utterance.turn.value} {message.reference}", done=True, text=(text,))
+        return Answer(line=line, done=turn is Turn.RESPONSE or held is not None, text=(text,))
 
     def _response(self, visit: _Visit, response: Response, *, asks: bool) -> Answer:
         line = f"{response.decision.word} {response.number}"
-        held = next((one for one in visit.tx.look_ups.find(response.number) if one.issuer == OWN), None)
+        held = _own(visit.tx, response.number)
         wrong = _STRANGE if held is None else _objection(visit.partner, held)
         if held is None or wrong:
             self.log.warning("decision.strange", id=visit.spool_id, partner=visit.partner.id,
@@ -138,6 +144,10 @@ class Responder:
         self.log.warning("decision.refusal", partner=visit.partner.id, number=decided.number, entry=decided.entry)
         if visit.tx.raise_alarm(alarm, text, visit.now):
             self.log.error("alarm.raised", alarm=alarm, text=text)
+
+
+def _own(tx: Transaction, number: str) -> Held | None:
+    return next((one for one in tx.look_ups.find(number) if one.issuer == OWN), None)
 
 
 def _objection(partner: Partner, held: Held) -> str:

@@ -95,7 +95,9 @@ def test_a_remark_in_our_own_words_stays_a_remark(remark: str) -> None:
 
 
 def test_what_others_say_is_all_remark() -> None:
-    octets = fixture("</ram:ReasonInformation>", "</ram:ReasonInformation><ram:ReasonInformation>B</ram:ReasonInformation>")
+    octets = fixture(
+        "</ram:ReasonInformation>", "</ram:ReasonInformation><ram:ReasonInformation>B</ram:ReasonInformation>"
+    )
     [one] = responses(octets)
     assert one == Response(
         number="NZ-2026-004711", decision=Decision.PASS, remark="Documents and goods agree.\nB", operator="",
@@ -109,7 +111,10 @@ REFERENCE = "<ram:RelationshipTypeCode>AWR</ram:RelationshipTypeCode>\n      <ra
 def references(*pairs: tuple[str, str]) -> bytes:
     """The fixture, with these relationships and numbers."""
     between = "</ram:ReferenceSPSReferencedDocument><ram:ReferenceSPSReferencedDocument>"
-    each = [f"<ram:RelationshipTypeCode>{kind}</ram:RelationshipTypeCode><ram:ID>{number}</ram:ID>" for kind, number in pairs]
+    each = [
+        f"<ram:RelationshipTypeCode>{kind}</ram:RelationshipTypeCode><ram:ID>{number}</ram:ID>"
+        for kind, number in pairs
+    ]
     return fixture(REFERENCE, between.join(each))
 
 
@@ -153,7 +158,11 @@ def test_a_remark_has_an_end() -> None:
     assert (len(one.remark), one.remark[-3:]) == (acknowledgement.REMARK, "[…]")
 
 
-SAMPLES = {"ack-39-approved.xml": Decision.PASS, "ack-42-pending.xml": Decision.REQUEST, "traces-acknowledgement.xml": None}
+SAMPLES = {
+    "ack-39-approved.xml": Decision.PASS,
+    "ack-42-pending.xml": Decision.REQUEST,
+    "traces-acknowledgement.xml": None,
+}
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from ecertmail.config import packaged
-from ecertmail.core import entity, mime, receipt
+from ecertmail.core import entity, mime, read_receipt, receipt
 from ecertmail.core.compose import Draft
 from ecertmail.core.mime import Attachment
 from ecertmail.findings import Finding, FindingCode, Severity
@@ -44,6 +44,13 @@ VERDICTS = {
     "key offered": Verdict(
         outcome=Outcome.KEY_OFFERED,
         findings=(Finding(code=FindingCode.KEY_OFFERED, detail="A" * 40, severity=Severity.WARNING),),
+    ),
+    "response": Verdict(
+        outcome=Outcome.RESPONSE,
+        answers=(
+            Answer(line="PASS NZ-1", done=True, text=("is recorded as entry 8",)),
+            Answer(line="REFUSE NZ-\u202e2", done=False, text=("is not known here",)),
+        ),
     ),
     "commanded": Verdict(
         outcome=Outcome.COMMANDED,
@@ -318,3 +325,14 @@ def test_a_subject_brings_nothing_else_into_our_mail(subject: str) -> None:
 
 def test_the_same_facts_make_the_same_octets() -> None:
     assert drafted(VERDICTS["partial"]) == drafted(VERDICTS["partial"])
+
+
+def test_answers_about_certificates_have_words_of_their_own() -> None:
+    made = drafted(VERDICTS["response"])
+    assert made.header["Subject"] == "Noted: 1 of 2 answers"
+    text = leaves(made)[0].data.decode()
+    assert "PASS NZ-1: received\r\n    is recorded as entry 8" in text
+    assert "REFUSE NZ-\ufffd2: NOT RECORDED" in text
+    said = read_receipt.statement(made.part)
+    assert said is not None
+    assert [line.partition(": ")[2].partition("\n")[0] for line in said.commands] == ["received", "NOT RECORDED"]

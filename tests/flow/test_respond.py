@@ -59,14 +59,20 @@ def node(tmp_path: Path) -> Iterator[Node]:
 def issue(node: Node, *numbers: str, importing: str = "NZ", title: str = "Lamb") -> None:
     """Record certificates of China's own."""
     octets = certificates_xml(*numbers, country="CN", title=title)
-    octets = octets.replace(b'<importing_country country_code="CN"', b'<importing_country country_code="%b"' % importing.encode())
+    octets = octets.replace(
+        b'<importing_country country_code="CN"', b'<importing_country country_code="%b"' % importing.encode()
+    )
     issuer = Issuer(ledger=node.ledger, schemas=compiled_schemas(), country="CN", log=node.log)
     batch, sha256 = issuer.read("own.xml", octets)
     issuer.decide("own.xml", "folder", batch, sha256, NOW)
 
 
 def mail(
-    decided: Decided, message: Message | None = None, serial: str = "1", sender: Authority = WELLINGTON, sha256: str = ""
+    decided: Decided,
+    message: Message | None = None,
+    serial: str = "1",
+    sender: Authority = WELLINGTON,
+    sha256: str = "",
 ) -> bytes:
     """What another node of ours sends."""
     china = partner("cn", CHINA.address, "CN")
@@ -192,7 +198,8 @@ def test_the_order_is_that_of_the_ledger_whatever_the_senders_clock_says(node: N
 
 
 def test_the_version_that_was_decided_on_is_recorded(node: Node) -> None:
-    [found] = node.lookup("CN-1")
+    with node.ledger.transaction() as tx:
+        [found] = tx.look_ups.find("CN-1")
     said = tell(node, mail(DECIDED, sha256=found.sha256))
     assert "compare" not in said.commands[0]
     said = tell(node, mail(replace(DECIDED, decision=Decision.REFUSE), serial="2", sha256="00" * 32))
@@ -232,12 +239,27 @@ def test_a_partner_speaks_for_its_own_countries_only(node: Node) -> None:
 def test_a_request_brings_its_question_to_the_duty_officer(node: Node) -> None:
     with node.ledger.transaction() as tx:
         tx.officials.add(ZHAO)
-    said = tell(node, mail(replace(DECIDED, decision=Decision.REQUEST), ASKED))
-    assert said.commands[1].startswith("request Q7: received\n  Q7: is Q1 here; an answer is due by")
-    assert [one.recipient for one in node.receipts() if one.kind == "letter"] == [ZHAO.address]
+    node.take(mail(replace(DECIDED, decision=Decision.REQUEST), ASKED))
+    assert {one.recipient for one in node.receipts()} == {NZ_ADDRESS, ZHAO.address}
     with node.ledger.transaction() as tx:
         [question] = tx.inquiries.thread(1)
     assert (question.content, question.files) == ("Which seal?", ASKED.utterance.files)
+
+
+def test_a_question_is_answered_with_what_it_is_called_here(node: Node) -> None:
+    said = tell(node, mail(replace(DECIDED, decision=Decision.REQUEST), ASKED))
+    assert said.commands[1].startswith("request Q7: received\n  Q7: is Q1 here; an answer is due by")
+
+
+@pytest.mark.parametrize(("number", "words"), [("CN-9", "is not known here"), ("CN-AU", "goes to a country")])
+def test_nobody_is_asked_about_what_is_none_of_the_partners_business(node: Node, number: str, words: str) -> None:
+    issue(node, "CN-AU", importing="AU")
+    said = tell(node, mail(replace(DECIDED, number=number, decision=Decision.REQUEST), replace(ASKED, number=number)))
+    assert said.undone == 2
+    assert said.commands[1].startswith("request Q7: NOT RECORDED")
+    assert words in said.commands[1]
+    with node.ledger.transaction() as tx:
+        assert list(tx.inquiries.waiting()) == []
 
 
 def test_a_request_of_a_node_without_our_documents_is_a_question_too(node: Node) -> None:
