@@ -124,7 +124,7 @@ def test_a_decision_on_our_certificate_is_recorded_and_confirmed(node: Node, dec
     assert said.outcome == "response"
     [one] = decisions(node)
     assert (one.partner, one.official, one.decision, one.operator) == ("nz", "", decision, "Ana, Auckland")
-    assert (one.remark, one.at, one.assurance) == ("Good lamb.", NOW, Assurance.SIGNED_PROTECTED)
+    assert (one.remark, one.at, one.assurance) == ("Good lamb.", NOW, Assurance.TOKEN_DKIM)
     assert said.commands[0].startswith(f"{decision.word} CN-1: received\n  is recorded as entry {one.entry}")
     assert ("info", "decision.received") in node.log.events
     record = next(record for record in node.records() if record["kind"] == "decision")
