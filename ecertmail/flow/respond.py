@@ -114,7 +114,7 @@ class Responder:
         after = f", after that of entry {superseded.entry}" if superseded else ""
         told = [f"is recorded as entry {decided.entry}{after}"]
         if response.sha256 and response.sha256 not in versions:
-            self.log.warning("decision.other_version", id=visit.spool_id, partner=visit.partner.id,
+            self.log.warning("decision.other-version", id=visit.spool_id, partner=visit.partner.id,
                              number=decided.number, entry=decided.entry)  # fmt: skip
             told.append(_OTHER)
         return (*told, *self._follow(visit, decided, asks=asks))

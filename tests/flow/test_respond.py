@@ -204,7 +204,7 @@ def test_the_version_that_was_decided_on_is_recorded(node: Node) -> None:
     assert "compare" not in said.commands[0]
     said = tell(node, mail(replace(DECIDED, decision=Decision.REFUSE), serial="2", sha256="00" * 32))
     assert "the hash that you name is of no version" in said.commands[0]
-    assert ("warning", "decision.other_version") in node.log.events
+    assert ("warning", "decision.other-version") in node.log.events
     assert [r["sha256"] for r in node.records() if r["kind"] == "decision"] == [found.sha256] * 2
 
 
