@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ecertmail.core.decision_words import (
     ALL,
     CONDITION,
+    CONDITIONAL,
     JOINING,
     LONE_NO,
     LONGEST,
@@ -21,15 +22,16 @@ from ecertmail.core.decision_words import (
     REFUSAL,
     SENTENCE,
     TAKEN_BACK,
+    TAKEN_BACK_BELOW,
 )
 from ecertmail.core.fold import folded, with_places
 from ecertmail.official import Decision
 
 _HEAD = 1000
 _LEAD = re.compile(
-    r"[\s*_\"'\u201c\u201d\u00ab\u00bb\u2018\u2019\u2022\u00b7\[({<#\u2013\u2014-]{0,8}(?:\d{1,2}[.)]\s{0,3})?[*_\"'\u201c]{0,3}"
+    r"[\s*_\"'\u201c\u201d\u2018\u2019\u2022\u00b7\[({#\u2013\u2014-]{0,8}(?:\d{1,2}[.)]\s{0,3})?[*_\"'\u201c]{0,3}"
 )
-_SPACE = re.compile(r"[\s,;:+&#()\[\]{}*_\"'=>\u2013\u2014\u2116\u3001\u060c\u061b|<\u00ab\u00bb\u201c\u201d-]*")
+_SPACE = re.compile(r"[\s,;:+&#()\[\]{}*_\"'=\u2013\u2014\u2116\u3001\u060c\u061b\u201c\u201d-]*")
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _CLAUSE = re.compile(r"[.!;,\u3002\u061b\u060c\n]")
 _STOP = re.compile(r"[.!;\u3002\u061b\n]")
@@ -64,15 +66,13 @@ class Numbers:
         self._unknown = re.compile(_UNKNOWN)
         self._shapes = {_shape(number) for number in self.known}
 
-    def match(self, text: str, at: int) -> tuple[int, str] | None:
-        """Return where the number that stands here ends, and the number as it is known, or as it stands."""
-        found = self._known.match(text, at) or self._unknown.match(text, at)
-        return (found.end(), self.named(found[0])) if found else None
+    def match(self, text: str, at: int) -> re.Match[str] | None:
+        """Find a number, or what may be one, that stands here in a folded text."""
+        return self._known.match(text, at) or self._unknown.match(text, at)
 
     def named(self, written: str) -> str:
         """Return the number as it is known, or as it is written."""
-        normal = " ".join(written.split())
-        return self.known.get(normal, normal)
+        return self.known.get(" ".join(folded(written).split()), written)
 
     def within(self, text: str) -> set[str]:
         """Return the numbers that are known and stand anywhere in a folded text."""
@@ -88,14 +88,15 @@ def read_line(line: str, numbers: Numbers) -> Line | None:
     """Read a line as a decision, or None if it does not begin as one."""
     text, places = with_places(line[:_HEAD])
     lead = _LEAD.match(text)
-    at, found = _numbers(text, lead.end() if lead else 0, numbers)
+    at, spans = _numbers(text, lead.end() if lead else 0, numbers)
     decision, end = _decision(text, at)
     if decision is None:
         return None
-    before, every = bool(found), False
+    before, every = bool(spans), False
     if not before:
         at, every = _every(text, end)
-        at, found = (at, found) if every else _numbers(text, end, numbers)
+        at, spans = (at, spans) if every else _numbers(text, end, numbers)
+    found = [numbers.named(line[places[begin] : places[last - 1] + 1]) for begin, last in spans]
     rest_at = at if every or (found and not before) else end
     rest = text[rest_at:]
     gap = _gap(rest)
@@ -117,21 +118,23 @@ def read_line(line: str, numbers: Numbers) -> Line | None:
 
 
 def contradicts(decision: Decision, text: str) -> bool:
-    """Say whether a remark on a PASS speaks of a refusal."""
-    return decision is Decision.PASS and bool(REFUSAL.search(folded(text[:4000])))
+    """Say whether a remark on a PASS speaks of a refusal, or takes the PASS back."""
+    if decision is not Decision.PASS:
+        return False
+    remark = folded(text[:4000])
+    return bool(REFUSAL.search(remark) or TAKEN_BACK_BELOW.search(remark))
 
 
-def _numbers(text: str, at: int, numbers: Numbers) -> tuple[int, list[str]]:
-    """Read numbers that stand here one after another, with what joins them; return where they end."""
-    found: list[str] = []
+def _numbers(text: str, at: int, numbers: Numbers) -> tuple[int, list[tuple[int, int]]]:
+    """Read numbers that stand here one after another, with what joins them; return where they and each of them end."""
+    found: list[tuple[int, int]] = []
     end = at
     while True:
         at = _end(_SPACE.match(text, at), at)
         number = numbers.match(text, at)
         if number is not None:
-            end, name = number
-            at = end
-            found.append(name)
+            at = end = number.end()
+            found.append(number.span())
             continue
         word = _WORD.match(text, at)
         if word is None or word[0] not in JOINING:
@@ -214,7 +217,7 @@ def _turned_around(decision: Decision, words: Sequence[str], *, attached: bool) 
         or not TAKEN_BACK.isdisjoint(words[:2])
         or not CONDITION.isdisjoint(words[:2])
         or any(word.startswith(NOT_BEGINS) for word in words[:2])
-        or bool(REFUSAL.search(" ".join(words)))
+        or bool(REFUSAL.search(" ".join(words)) or CONDITIONAL.search(" ".join(words)))
     )
 
 

@@ -48,7 +48,7 @@ _MEANS = {
         "pass|passed|passes|approve|approved|accept|accepted|通过|通過|合格|准予通过|审核通过|同意通过"
         "|予以通过|核准|放行|aprobar|aprobado"
         "|aprobada|aprobados|apruebo|aceptar|aceptado|aceptada|acepto|conforme|pasa|accepter|accepté|acceptée"
-        "|acceptés|accepte|validé|validée|valider|approuvé|approuver|принять|принято|принимаю|принят|пропустить"
+        "|acceptés|accepte|validé|validée|valider|approuvé|approuver|принять|пропустить"
         "|пропущено|одобрено|одобрить|قبول|مقبول|مقبولة|موافق|موافقة|قبلت|اجتاز|akzeptiert|bestanden|angenommen"
     ),
     _REFUSE: _set(
@@ -91,13 +91,17 @@ _MORE = (
     "|получено|من|الى|على|طلبكم|on|as|at"
 )
 _MOST = (
-    "|please|onto|it|this|along|over|through|away|out|up|in|into|be|been|only|after|before|who|what|which|the"
+    "|please|with|him|he|she|we|i|onto|it|this|along|over|through|away|out|up|in|into|be|been|only|after|before|who|what|which|the"
     "|a|an|any|rate|number|about|regarding|lo|los|las|el|la|para|con|cuando|como|les|le|mes|ma|mon|pour|par"
     "|est|sont|ce|cette|ces|aux|au|avec|sous|sera|был|была|было|были|к|во|что|как|бы|участие|меры|решение"
     "|будет|из|по|у|наши|мои|في|عن|ان|كان|تم|لكم|لك|هل|mit|von|wird|wurde|ist|sind|durch|unter"
 )
 SENTENCE: Mapping[Decision, frozenset[str]] = MappingProxyType(
-    {_PASS: _set(_ANY + _MORE + _MOST), _REFUSE: _set(_ANY), _REQUEST: _set(_ANY + _MORE)}
+    {
+        _PASS: _set(_ANY + _MORE + _MOST),
+        _REFUSE: _set(_ANY + "|your|our|my|par|por|от|collection"),
+        _REQUEST: _set(_ANY + _MORE),
+    }
 )
 # what turns a decision around, where it stands right after it
 NOT_AFTER = _set(
@@ -107,7 +111,8 @@ NOT_AFTER = _set(
 )
 NOT_BEGINS = ("不", "未", "否", "没", "沒", "无法", "無法", "非", "吗", "嗎", "与否", "與否")
 TAKEN_BACK = _set(
-    "withdrawn|revoked|cancelled|canceled|denied|never|mistake|error|anulado|annulé|отменено|отозвано|撤销|撤回"
+    "resolved|solved|answered|closed|решён|отменён|закрыт|снят|получен|已解决|已收到|resuelta|resuelto|résolue"
+    "|withdrawn|revoked|cancelled|canceled|denied|never|mistake|error|anulado|annulé|отменено|отозвано|撤销|撤回"
     "|取消|作废"
 )
 LONE_NO = _set("no|non|ninguno|aucun|нет|لا|不|否|nein")
@@ -120,8 +125,10 @@ CONDITION = _set(
 NEGATION = _set(
     "not|cannot|can't|cant|never|don't|dont|won't|wont|doesn't|didn't|isn't|wasn't|neither|nor|unable|nicht"
     "|kein|no|nunca|jamás|tampoco|ne|pas|non|jamais|impossible|не|нет|нельзя|никогда|невозможно|لا|لم|لن|ليس"
-    "|غير|ليست|unless|if|si|если|如果|اذا|wenn|or|whether"
+    "|غير|ليست|unless|if|si|если|اذا|wenn|or|whether|test|draft|when|should|would|wait|prueba|borrador|brouillon|тест"
+    "|черновик|مسودة"
 )
+NEGATION_SIGNS = re.compile("[不未无無没沒]|如果|测试|測試|草稿")
 _LETTERS, _SIGNS = (
     "|".join(
         sorted(
@@ -130,4 +137,11 @@ _LETTERS, _SIGNS = (
     )
     for signs in (False, True)
 )
-REFUSAL = re.compile(rf"(?<!\w)(?:{_LETTERS})(?!\w)|{_SIGNS}|\bdo not pass\b|\bnot pass")
+# in a remark, so that a PASS above it may not be meant
+REFUSAL = re.compile(rf"(?<!\w)(?:و?ال|بال|لل|و)?(?:{_LETTERS})(?!\w)|{_SIGNS}|\bnot pass")
+TAKEN_BACK_BELOW = re.compile(
+    r"\b(?:ignore|disregard|by mistake|in error|i mean|i meant|wrong mail|par erreur|por error)\b|по ошибке"
+    "|作废|弄错|بالخطا"
+)
+# in the first sentence of it
+CONDITIONAL = re.compile(r"\bcondition|\bcondici|\bbedingung|услов|شرط|条件|條件")

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from lxml import etree
 
+from ecertmail.core.quote import ABOVE
+
 QUOTED = "\n> \n"
 CUT = "\n________________________________\n"
 
@@ -86,8 +88,10 @@ def _instead(element: etree._Element) -> str | None:
     """Say what stands for an element that is no new text; None for one that is read."""
     tag, style = element.tag, element.get("style") or ""
     names = f"{element.get('class') or ''} {element.get('id') or ''}"
-    if not isinstance(tag, str) or _UNSEEN.fullmatch(tag) or _HIDDEN.search(style):
+    if not isinstance(tag, str) or _UNSEEN.fullmatch(tag):
         return ""
+    if _HIDDEN.search(style):  # our line counts even where a client hides it
+        return f"\n{ABOVE}\n" if ABOVE in "".join(map(str, element.itertext())) else ""
     if tag == "blockquote" or _QUOTES.search(names.lower()):
         return QUOTED
     if _CUTS.search(names.lower()) or _OUTLOOK_RULE.search(style) or (tag == "hr" and element.get("tabindex") == "-1"):

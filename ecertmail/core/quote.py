@@ -28,6 +28,8 @@ _RULE = re.compile(r"\s{0,8}(?:_{5,1000}|[-\u2014=\u2500]{20,1000})\s{0,8}\Z")
 _FIELD = re.compile(r"[\s*\xa0]{0,6}(?P<name>[^:\uff1a*]{1,24}?)[\s*\xa0]{0,3}[:\uff1a]")
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 _DATE_AND_ADDRESS = re.compile(r"\d{4}[/-]\d{1,2}[/-]\d{1,2} [^<>]{1,200}<[^<>@]{1,64}@[^<>@]{1,200}\Z")
+# RFC 9580 section 7; the signature is not looked at, its armour ends the text as any such line does
+_CLEARSIGNED = re.compile(r"\A\s{0,20}-----BEGIN PGP SIGNED MESSAGE-----[ \t]{0,9}\r?\n(?:Hash: [^\n]{0,80}\n){0,3}")
 _FIELDS = FROM | OTHER
 _WIDE = 60  # a quoted line of this length may have been broken, so that its end has no mark
 _LOOKED_AT = 400
@@ -35,13 +37,17 @@ _LOOKED_AT = 400
 
 def new_text(text: str) -> str:
     """Return what was newly written in the text of a mail; nothing below an unquoted `ABOVE` counts."""
-    lines = re.split(r"\r\n?|[\n\x0b\x0c\x1e\x85\u2028\u2029]", _above(text[:MAX_LENGTH]))
+    text = _CLEARSIGNED.sub("", _above(text[:MAX_LENGTH]), count=1)
+    lines = re.split(r"\r\n?|[\n\x0b\x0c\x1e\x85\u2028\u2029]", text)
     quoted = [bool(_MARK.match(line)) for line in lines]
     kept: list[str] = []
-    at = 0
+    at, started = 0, False
     while at < len(lines):
         if quoted[at]:
             at = _after_quote(lines, quoted, at)
+            continue
+        if not started and NOTICE.match(folded(lines[at][:_LOOKED_AT])):
+            at = _after_paragraph(lines, at)  # a gateway warns above the text
             continue
         skipped = _attribution(lines, at)
         if skipped and _is_followed_by_quote(quoted, lines, at + skipped):
@@ -50,6 +56,7 @@ def new_text(text: str) -> str:
             break
         else:
             kept.append(lines[at].rstrip())
+            started = started or bool(kept[-1])
             at += 1
     while kept and not any(c.isalnum() for c in kept[-1]):  # what clients draw between text and quotation
         kept.pop()
@@ -82,6 +89,12 @@ def _after_quote(lines: Sequence[str], quoted: Sequence[bool], at: int) -> int:
     while at < len(lines) and quoted[at]:
         at += 1
     if at < len(lines) and lines[at].strip() and len(lines[at - 1]) >= _WIDE:
+        at += 1
+    return at
+
+
+def _after_paragraph(lines: Sequence[str], at: int) -> int:
+    while at < len(lines) and lines[at].strip():
         at += 1
     return at
 

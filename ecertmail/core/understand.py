@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ecertmail.core.decision_line import Line, Numbers, contradicts, read_line
-from ecertmail.core.decision_words import NEGATION, REFUSAL
+from ecertmail.core.decision_words import NEGATION, NEGATION_SIGNS, REFUSAL
 from ecertmail.core.fold import folded
 from ecertmail.core.origin import is_reply
 from ecertmail.official import Decision, Said, Understood, Written
@@ -93,7 +93,8 @@ def _begin(body: _Body, said: Line | None, above: str, before: Sequence[str], kn
         return
     greeting = folded(" ".join(line[:400] for line in before))
     negated = said.decision is Decision.PASS and (
-        not NEGATION.isdisjoint(_WORDS.findall(greeting)) or bool(REFUSAL.search(greeting))
+        not NEGATION.isdisjoint(_WORDS.findall(greeting))
+        or bool(REFUSAL.search(greeting) or NEGATION_SIGNS.search(greeting))
     )
     body.doubt = said.doubt or negated or known.stranger(greeting) or _is_broken(above) or _is_wordy(above)
     body.items.append(_Item(line=said, remark=[said.remark]))

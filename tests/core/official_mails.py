@@ -297,7 +297,7 @@ _REMARKS = {
     REQUEST: {"en": "photo?", "zh": "照片？", "es": "¿foto?", "fr": "photo ?", "ru": "фото?", "ar": "صورة؟"},
 }
 _OTHERS = {
-    PASS: {"en": "Approved", "zh": "合格", "es": "Aprobado", "fr": "Accepté", "ru": "Принято", "ar": "موافق"},
+    PASS: {"en": "Approved", "zh": "合格", "es": "Aprobado", "fr": "Accepté", "ru": "Пропустить", "ar": "موافق"},
     REFUSE: {"en": "rejected", "zh": "拒絕", "es": "Rechazado", "fr": "Refusé", "ru": "Отказано", "ar": "مرفوض"},
     REQUEST: {"en": "Question", "zh": "查询", "es": "Consulta", "fr": "Demande", "ru": "Запрос", "ar": "سؤال"},
 }
@@ -361,10 +361,41 @@ NOTHING = [
             "REFUSE NZL2009/0004/26 PASS",
             "Request received",
             "Pass the message to Wang",
+            "Passed to customs",
+            "Approve? I don't think so",
+            "PASS - with conditions: needs new seal",
+            "PASS subject to inspection",
+            "PASS pending lab results",
+            "Approved by mistake, please cancel",
+            "PASS was wrong, I meant REFUSE",
+            "Pass him my regards",
+            "Accepted with thanks",
+            "Rejected your meeting",
+            "Refuse collection is on Tuesday",
+            "PASS (not REFUSE)",
+            "PASS. Ignore this",
+            "PASS\n\nSorry, I mean REFUSE",
+            "Do not process yet:\nPASS",
+            "Draft:\nPASS",
+            "if the seal is ok then\nPASS\nelse\nREFUSE",
+            "I was told to write\nPASS",
             "",
         ),
     ),
-    ("zh", ("未通过 或 通过", "通过吗？", "通过 不了", "通过？", "通过/拒绝/询问", "无法通过", "谢谢")),
+    (
+        "zh",
+        (
+            "未通过 或 通过",
+            "通过吗？",
+            "通过 不了",
+            "通过？",
+            "通过/拒绝/询问",
+            "无法通过",
+            "通过了没有",
+            "我们不能\n通过",
+            "谢谢",
+        ),
+    ),
     (
         "es",
         (
@@ -384,6 +415,8 @@ NOTHING = [
             "Accepter ou refuser ?",
             "Demande de renseignements reçue, merci",
             "Acceptez nos excuses",
+            "refusé par erreur",
+            "Conforme à votre demande",
         ),
     ),
     (
@@ -395,9 +428,16 @@ NOTHING = [
             "Принять или отказать?",
             "Принято к сведению, спасибо",
             "Запрос получен",
+            "Принято.",
+            "Вопрос решён, спасибо",
+            "Отказ от претензий",
+            "Принять при условии замены",
         ),
     ),
-    ("ar", ("غير مقبول", "قبول؟", "قبول أو رفض", "لا قبول", "طلبكم وصل", "شكرا")),
+    (
+        "ar",
+        ("غير مقبول", "قبول؟", "قبول أو رفض", "لا قبول", "طلبكم وصل", "قبول الرفض", "موافق بشرط", "غير\nمقبول", "شكرا"),
+    ),
 ]
 
 

@@ -138,6 +138,17 @@ def test_the_rest_of_a_quoted_line_that_was_broken_is_quoted() -> None:
     assert new_text(f"{wide}\nPASS\n> and so on") == ""
 
 
+def test_a_gateway_may_warn_above_the_text() -> None:
+    warned = "CAUTION: This email comes from outside.\nDo not open attachments.\n\nPASS\nseal intact"
+    assert new_text(warned) == "PASS\nseal intact"
+
+
+def test_text_in_a_clear_signature_is_text() -> None:
+    armour = "-----BEGIN PGP SIGNATURE-----\n\niQ==\n-----END PGP SIGNATURE-----"
+    signed = f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nPASS\n{armour}\nREFUSE"
+    assert new_text(signed) == "PASS"
+
+
 def test_a_mail_that_is_passed_on_says_so() -> None:
     assert passes_on("FYI\n\n---------- Forwarded message ---------\nFrom: C")
     assert passes_on("см.\n\n-------- Пересылаемое сообщение --------\n24.11.2026, C:")
