@@ -10,7 +10,7 @@ from ecertmail.conversation import Inquiry, InquiryState, Utterance
 from ecertmail.core.merkle import root_hash
 from ecertmail.model import Entry
 from ecertmail.official import Decided, Official
-from ecertmail.store import database, inquiries, officials, subscriptions
+from ecertmail.store import database, inquiries, official_schema, officials, subscriptions
 from ecertmail.store.inquiries import Listed, Waiting
 from ecertmail.subscription import Subscription
 
@@ -72,6 +72,7 @@ class LedgerReader:
 
     def __init__(self, path: Path) -> None:
         self._db = database.open_reader(path)
+        official_schema.stand_in(self._db)
 
     def close(self) -> None:
         """Close the connection."""
