@@ -1,0 +1,204 @@
+"""What people write after a PASS: what takes nothing away from it, and what makes it less than one.
+
+A PASS with a remark that may be the rest of another sentence, a condition or a "not yet" is asked back. So what
+follows it without a stop must begin with a word of `_HARMLESS`; what follows a stop must hold none of `_LESS`.
+"""
+
+# ruff: noqa: RUF001 - words of many languages are what this module holds
+
+import re
+from collections.abc import Sequence
+
+from ecertmail.core.decision_words import (
+    CONDITION,
+    CONDITIONAL,
+    LONE_NO,
+    MEANING,
+    NOT_AFTER,
+    NOT_BEGINS,
+    OR,
+    REFUSAL,
+    TAKEN_BACK,
+    TAKEN_BACK_BELOW,
+)
+from ecertmail.core.fold import folded, folded_pattern
+from ecertmail.official import Decision
+
+# Chinese has no blanks: what it says ends where another script begins
+WORD = re.compile(r"[\u3040-\u9fff]+|(?:(?![\u3040-\u9fff])[^\W_])+(?:['\u2019][^\W_]+)?")
+TRAILING = " \t\r\n,;:.-\u2013\u2014=>)]*_\"'!\u3002\u3001\uff0c\uff1a\uff1b\uff01\u060c\u061b"
+
+_CLAUSE = re.compile(r"[.!;,\u3002\u061b\u060c\n]")
+_STOP = re.compile(r"[.!;\u3002\u061b\n]")
+_READ = 300
+
+# a negation that says something good
+_NICE = re.compile(
+    folded_pattern(
+        r"\b(?:without|no) (?:any |further )?(?:remarks?|objections?|comments?|problems?|issues?|findings)\b"
+        r"|\bif (?:you|there) (?:have|need|are) any\b|\bsi vous avez\b|\bsi tiene\b"
+        r"|\bесли (?:у вас )?(?:есть|возникнут|будут)\b"
+        "|如有|如果您有|如果有任何|期待|等待您"
+        "|没有问题|沒有問題|没问题|沒問題|无异议|無異議|没有异议|无误|無誤|无问题|無問題"
+        r"|\bsin (?:ninguna? )?(?:observaci|objeci|novedad|comentario|incidencia|reparo)\w{0,6}"
+        r"|\b(?:sans|aucune?) (?:remarque|objection|observation|commentaire|probleme|reserve)s?\b|\brien a signaler\b"
+        r"|\b(?:без )?(?:замечани|возражени|претензи|вопрос)\w{1,3}(?: нет)?|\bнет (?:замечани|возражени"
+        r"|претензи)\w{1,3}"
+        r"|\bلا (?:يوجد |توجد )?(?:ملاحظات|اعتراض|مانع|مشاكل)\b|\b(?:بدون|دون) (?:ملاحظات|اعتراض)\b"
+    )
+)
+_HARMLESS = re.compile(
+    folded_pattern(
+        r"\W{0,9}(?:(?:ok|okay|fine|good|thanks|thank|thx|cheers|regards|best|kind|kindest|all|seals?"
+        r"|sealed|everything|goods|docs|documents (?:ok|checked|in order|complete|correct|verified)"
+        r"|papers?|checked|verified|inspected|inspection|and|consignment|container|cargo|shipment"
+        r"|quantity|weight|temperature|labels?"
+        r"|released?|cleared|confirmed|today|physically|sir|madam|dear|great|correct|complete|completed|please"
+        r"|with (?:many )?thanks|(?:the|this) (?:certificate|consignment|shipment|goods)\W{0,3}\Z"
+        r"|gracias|sello|precintos?|todo|mercanc\w+|documentos|documentacion|carga|saludos|correcto"
+        r"|verificado|revisado|bien|este certificado"
+        r"|el certificado\W{0,3}\Z|la partida\W{0,3}\Z|por favor"
+        r"|merci|scelles?|plombs?|marchandises?|tout|cordialement|verifie|controle|ce certificat\W{0,3}\Z"
+        r"|le certificat\W{0,3}\Z"
+        r"|пломб\w+|спасибо|груз|товар|документы|все|с уважением|проверено|осмотр\w*|партия|ок|хорошо"
+        r"|пожалуйста|сертификат\W{0,3}\Z"
+        r"|الختم|شكرا|البضاعه|المستندات|الوثايق|كل|مع (?:التحيه|الشكر)|سليم|الشحنه|الشهاده\W{0,3}\Z"
+        r"|danke|siegel|alles)\b"
+        r"|[封货貨单單证證谢謝数數重好]|一切|全部|正常|资料|資料|文件|符合|相符|检查|检验|查验|已检|已查"
+        r"|同意|合格|放行|感谢|辛苦|通过|通過)"
+    )
+)
+_LESS = re.compile(
+    folded_pattern(
+        r"\b(?:maybe|perhaps|probabl|hopeful|possibl|pending|await|depend|provided|provision|tempor"
+        r"|partial|partly|reserv|tomorrow|later\b"
+        r"|next week|assum|as soon as|until\b|unless\b|if\b|subject to|condition|hardly|neither|expired"
+        r"|undo\b|erroneous|not yet|not before"
+        r"|too early|upon\b|in principle|for now|we will|we shall|half of|part of|\d{1,4} of \d"
+        r"|parcial|pendiente|manana\b|tras\b|despues|condicion|reserva\b|solo\b|en principio|si\b"
+        r"|partiel|en partie|provisoire|apres\b|demain|reserves?\b|uniquement|seulement|en attente|des que|sauf\b"
+        r"|завтра|позже|поздне|частичн|условн|услови|после\b|рано\b|ошибочн|только\b|временн"
+        r"|предварительн|ожида|ждем|разбер|ответим|если\b"
+        r"|مبديي|موقت|جزيي|مشروط|بشرط|بعد\b|غدا|لاحقا|ملغ|بانتظار|في انتظار|ولكن|لكن|اذا\b|ان كان)"
+        r"|[待暂暫若尚需须須]|如果|还没|還沒|稍后|稍候|稍等|有问题|有問題|部分|除外|前提|条件|條件|之后"
+        r"|之後|之前|明天|但|拒"
+        r"|\A\W{0,9}(?:false|0|no|non|nein)\b"
+    )
+)
+_CROSSED = re.compile(
+    "[\u2610\u2612\u2717\u2718\u274c\u274e\u26d4\U0001f6ab\U0001f44e]|\\[\\s{0,3}\\]|\\(\\s{0,3}\\)|~"
+)
+_OF_OTHERS = re.compile(
+    folded_pattern(
+        r"\bnot (?:by |from |of )?us\b|\bpas (?:de |par )?nous\b|\bno (?:por )?nosotros\b|\bno nuestr"
+        r"|\bне наш|\bне нами\b|وليس"
+    )
+)
+_OVER = re.compile(
+    folded_pattern(
+        r"\W{0,9}(?:already |was |is |has been |est |esta |es |уже |ваш )?(?:withdrawn|revoked|cancell?ed"
+        r"|answered|resolved|solved|closed|void"
+        r"|lifted|not\Z|anulad|resuelt|respondid|contestad|recibid|annule|traite|repondu|regle|recue?\b"
+        r"|resolu|retire|mark\b|bins?\b|collection\b"
+        r"|отмен|отозван|снят|закрыт|решен|получен|нельзя|невозможн|ملغ|الغ|تمت? ال|وصل|撤|取消|作废|已收|已解决)"
+        r"|\s{1,9}(?:не (?:мож|мог|вправ|треб|нужн|буд)|not (?:yet|possible|needed|required)|клиент"
+        r"|التاجر|del? cliente|du client)"
+    )
+)
+
+
+def crossed(line: str) -> bool:
+    """Say whether boxes or crosses of a form stand in a line: what is ticked cannot be told."""
+    return _CROSSED.search(line) is not None
+
+
+def contradicts(decision: Decision, text: str) -> bool:
+    """Say whether a remark on a PASS speaks of a refusal, or takes something of the PASS back."""
+    if decision is not Decision.PASS:
+        return False
+    remark = folded(text[:4000])
+    below = [line for line in remark.split("\n") if line.strip()][:2]
+    return bool(REFUSAL.search(remark) or TAKEN_BACK_BELOW.search(remark)) or any(map(_lessens, below))
+
+
+def harmless(text: str) -> bool:
+    """Say whether a folded remark that follows a PASS without a stop is no part of another sentence."""
+    return not text.strip(TRAILING) or _HARMLESS.match(_judged(text)) is not None
+
+
+def doubtful(decision: Decision, gap: str, rest: str, *, alone: bool) -> bool:
+    """Say whether what follows a decision asks it, negates it, makes it conditional, or offers another one.
+
+    Args:
+        decision: what the line begins with.
+        gap: what stands between it and the first word of the remark.
+        rest: what follows it, folded, with the gap.
+        alone: no number stands with the decision, which could end it.
+    """
+    if decision is not Decision.PASS:
+        return _over(rest) or _asked(decision, gap, rest)
+    if (
+        alone
+        and gap.strip() in {"", "-"}
+        and _HARMLESS.match(_judged(rest[len(gap) :])) is None
+        and rest.strip(TRAILING)
+    ):
+        return True
+    return _asked(decision, gap, _judged(rest)) or _lessens(rest)
+
+
+def _judged(text: str) -> str:
+    """Return a folded remark without the negations that say something good."""
+    return _NICE.sub("ok ", text)
+
+
+def _lessens(text: str) -> bool:
+    """Say whether a folded remark makes a PASS conditional, partial, later or doubtful."""
+    return _LESS.search(_judged(text[:_READ])) is not None
+
+
+def _over(text: str) -> bool:
+    """Say whether a folded remark tells that a refusal or a request is another's, or not one any more."""
+    return _OVER.match(text) is not None or _OF_OTHERS.search(text[:_READ]) is not None
+
+
+def _asked(decision: Decision, gap: str, rest: str) -> bool:
+    """Say whether what follows a decision asks it, negates it, makes it conditional, or offers another one."""
+    if "?" in gap or "\u061f" in gap or "\u2049" in gap:
+        return True
+    clause = _STOP.split(rest[len(gap) :] if "." in gap else rest, maxsplit=1)[0]
+    if decision is not Decision.REQUEST and re.search(r"[?\u061f]", clause):
+        return True
+    words = WORD.findall(clause)
+    if not (re.search(r"[.!:\u3002\n]", gap)) and _offers_another(decision, words):
+        return True
+    if (
+        words
+        and words[0] in LONE_NO
+        and not _CLAUSE.split(clause.lstrip(TRAILING + "/"), maxsplit=1)[0][len(words[0]) :].strip()
+    ):
+        return True
+    return _turned_around(decision, words, attached=gap.isspace())
+
+
+def _offers_another(decision: Decision, words: Sequence[str]) -> bool:
+    for word in words[:4]:
+        other = MEANING.get(word)
+        if other is not None:
+            return other is not decision
+        if word not in OR:
+            return False
+    return False
+
+
+def _turned_around(decision: Decision, words: Sequence[str], *, attached: bool) -> bool:
+    if decision is not Decision.PASS:
+        return bool(TAKEN_BACK & set(words[:1]))
+    near = words[:12] if attached else words[:2]
+    return (
+        not NOT_AFTER.isdisjoint(near)
+        or not TAKEN_BACK.isdisjoint(words[:2])
+        or not CONDITION.isdisjoint(words[:2])
+        or any(word.startswith(NOT_BEGINS) for word in words[:2])
+        or bool(REFUSAL.search(" ".join(words)) or CONDITIONAL.search(" ".join(words)))
+    )
