@@ -54,7 +54,7 @@ _HARMLESS = re.compile(
         r"|papers?|checked|verified|inspected|inspection|and|consignment|container|cargo|shipment"
         r"|quantity|weight|temperature|labels?"
         r"|released?|cleared|confirmed|today|physically|sir|madam|dear|great|correct|complete|completed|please"
-        r"|with (?:many )?thanks|(?:the|this) (?:certificate|consignment|shipment|goods)\W{0,3}\Z"
+        r"|(?:the|this) (?:certificate|consignment|shipment|goods)\W{0,3}\Z"
         r"|gracias|sello|precintos?|todo|mercanc\w+|documentos|documentacion|carga|saludos|correcto"
         r"|verificado|revisado|bien|este certificado"
         r"|el certificado\W{0,3}\Z|la partida\W{0,3}\Z|por favor"
@@ -98,7 +98,7 @@ _OVER = re.compile(
     folded_pattern(
         r"\W{0,9}(?:already |was |is |has been |est |esta |es |уже |ваш )?(?:withdrawn|revoked|cancell?ed"
         r"|answered|resolved|solved|closed|void"
-        r"|lifted|not\Z|anulad|resuelt|respondid|contestad|recibid|annule|traite|repondu|regle|recue?\b"
+        r"|q\d{1,9}\b|lifted|not\Z|anulad|resuelt|respondid|contestad|recibid|annule|traite|repondu|regle|recue?\b"
         r"|resolu|retire|mark\b|bins?\b|collection\b"
         r"|отмен|отозван|снят|закрыт|решен|получен|нельзя|невозможн|ملغ|الغ|تمت? ال|وصل|撤|取消|作废|已收|已解决)"
         r"|\s{1,9}(?:не (?:мож|мог|вправ|треб|нужн|буд)|not (?:yet|possible|needed|required)|клиент"
