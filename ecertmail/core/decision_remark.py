@@ -1,7 +1,7 @@
 """What people write after a PASS: what takes nothing away from it, and what makes it less than one.
 
 A PASS with a remark that may be the rest of another sentence, a condition or a "not yet" is asked back. So what
-follows it without a stop must begin with a word of `_HARMLESS`; what follows a stop must hold none of `_LESS`.
+follows it without a stop must be words of `_HARMLESS`; what follows a stop must hold none of `_LESS`.
 """
 
 # ruff: noqa: RUF001 - words of many languages are what this module holds
@@ -35,7 +35,8 @@ _READ = 300
 # a negation that says something good
 _NICE = re.compile(
     folded_pattern(
-        r"\b(?:without|no) (?:any |further )?(?:remarks?|objections?|comments?|problems?|issues?|findings)\b"
+        r"\b(?:without|no) (?:any |further )?(?:remarks?|objections?|comments?|problems?|issues?|findings"
+        r"|pests?|damage)\b(?: found\b)?|\bnot (?:broken|damaged)\b|未发现问题|无虫害"
         r"|\bif (?:you|there) (?:have|need|are) any\b|\bsi vous avez\b|\bsi tiene\b"
         r"|\bесли (?:у вас )?(?:есть|возникнут|будут)\b"
         "|如有|如果您有|如果有任何|期待|等待您"
@@ -47,27 +48,36 @@ _NICE = re.compile(
         r"|\bلا (?:يوجد |توجد )?(?:ملاحظات|اعتراض|مانع|مشاكل)\b|\b(?:بدون|دون) (?:ملاحظات|اعتراض)\b"
     )
 )
-_HARMLESS = re.compile(
-    folded_pattern(
-        r"\W{0,9}(?:(?:ok|okay|fine|good|thanks|thank|thx|cheers|regards|best|kind|kindest|all|seals?"
-        r"|sealed|everything|goods|docs|documents (?:ok|checked|in order|complete|correct|verified)"
-        r"|papers?|checked|verified|inspected|inspection|and|consignment|container|cargo|shipment"
-        r"|quantity|weight|temperature|labels?"
-        r"|released?|cleared|confirmed|today|physically|sir|madam|dear|great|correct|complete|completed|please"
-        r"|(?:the|this) (?:certificate|consignment|shipment|goods)\W{0,3}\Z"
-        r"|gracias|sello|precintos?|todo|mercanc\w+|documentos|documentacion|carga|saludos|correcto"
-        r"|verificado|revisado|bien|este certificado"
-        r"|el certificado\W{0,3}\Z|la partida\W{0,3}\Z|por favor"
-        r"|merci|scelles?|plombs?|marchandises?|tout|cordialement|verifie|controle|ce certificat\W{0,3}\Z"
-        r"|le certificat\W{0,3}\Z"
-        r"|пломб\w+|спасибо|груз|товар|документы|все|с уважением|проверено|осмотр\w*|партия|ок|хорошо"
-        r"|пожалуйста|сертификат\W{0,3}\Z"
-        r"|الختم|شكرا|البضاعه|المستندات|الوثايق|كل|مع (?:التحيه|الشكر)|سليم|الشحنه|الشهاده\W{0,3}\Z"
-        r"|danke|siegel|alles)\b"
-        r"|[封货貨单單证證谢謝数數重好]|一切|全部|正常|资料|資料|文件|符合|相符|检查|检验|查验|已检|已查"
-        r"|同意|合格|放行|感谢|辛苦|通过|通過)"
-    )
+_WORDS = folded_pattern(
+    "ok|okay|fine|good|thanks?|thank you|very|much|many|thx|cheers|all|seals?|sealed|everything|is|are"
+    "|in order|goods|documents|docs"
+    "|papers?|paperwork|checked|verified|inspected|inspection|and|consignment|container|cargo|shipment"
+    "|quantity|weight|temperature"
+    "|labels?|released?|cleared|confirmed|today|physically|sir|madam|great|correct|complete|intact"
+    "|present|the|this|certificate"
+    "|match|matches|undamaged|please|without"
+    "|gracias|muchas|sellos?|precintos?|intactos?|todos?|en orden|mercancia|documentos|documentacion"
+    "|carga|saludos|cordiales|correct[oa]s?"
+    "|verificad[oa]s?|revisad[oa]s?|inspeccionad[oa]s?|bien|este|el|la|los|certificado|partida|por favor|esta|estan"
+    "|merci|beaucoup|scelles?|plombs?|intacts?|marchandises?|tout|est|en ordre|cordialement|verifiee?s?"
+    "|controlee?s?|ce|le|les|sont"
+    "|certificat|conformes?"
+    "|пломб[аы]|цел[аоы]|спасибо|большое|груз|товар|документы|все|в порядке|с уважением|проверен[аоы]?"
+    "|осмотрен[аоы]?|осмотр|партия"
+    "|ок|хорошо|пожалуйста|сертификат"
+    "|الختم|شكرا|جزيلا|البضاعة|المستندات|الوثائق|كل شيء|مع التحية|مع الشكر|سليم|سليمة|الشحنة|الشهادة|مطابقة|صحيحة"
+    "|danke|siegel|alles|in ordnung|unversehrt"
+    "|封条|封條|铅封|鉛封|货物|貨物|货证|貨證|证书|證書|单证|單證|资料|資料|文件|数量|數量|重量|一切"
+    "|全部|均|都|已|完好|正常|相符|符合|一致|齐全|齊全"
+    "|合格|检查|檢查|检验|檢驗|查验|查驗|放行|同意|谢谢|謝謝|感谢|感謝|辛苦了?|您|你|通过|通過"
 )
+_HARMLESS = re.compile(rf"(?:[^\w]{{0,9}}(?:(?:{_WORDS})(?![^\W\u3040-\u9fff])|\d{{1,9}}\b)){{1,30}}\W{{0,9}}\Z")
+_GREETINGS = re.compile(
+    r"\W{0,9}(?:(?:best|kind|kindest|warm|many|with best|with kind) )?(?:regards|wishes|greetings)\b"
+)
+_HARMLESS_END = re.compile(r"[.,:;!(\u3002\u3001\u060c\u061b\n]|\s[-\u2013\u2014/]")
+
+
 _LESS = re.compile(
     folded_pattern(
         r"\b(?:maybe|perhaps|probabl|hopeful|possibl|pending|await|depend|provided|provision|tempor"
@@ -80,6 +90,10 @@ _LESS = re.compile(
         r"|завтра|позже|поздне|частичн|условн|услови|после\b|рано\b|ошибочн|только\b|временн"
         r"|предварительн|ожида|ждем|разбер|ответим|если\b"
         r"|مبديي|موقت|جزيي|مشروط|بشرط|بعد\b|غدا|لاحقا|ملغ|بانتظار|في انتظار|ولكن|لكن|اذا\b|ان كان)"
+        r"|\b(?:to be|tbc|draft|broken|damaged|wrong|missing|differs?|mismatch|please (?:confirm|wait))\b"
+        r"|\b(?:rot[oa]s?\b|falta\b|faltan\b|danad|incorrect|rompu|manqu|endommag|наруш|повреж|отсутств)"
+        r"|مكسور|ناقص|تالف"
+        r"|破损|破損|有误|有誤|不符|未到|缺"
         r"|[待暂暫若尚需须須]|如果|还没|還沒|稍后|稍候|稍等|有问题|有問題|部分|除外|前提|条件|條件|之后"
         r"|之後|之前|明天|但|拒"
         r"|\A\W{0,9}(?:false|0|no|non|nein)\b"
@@ -123,7 +137,8 @@ def contradicts(decision: Decision, text: str) -> bool:
 
 def harmless(text: str) -> bool:
     """Say whether a folded remark that follows a PASS without a stop is no part of another sentence."""
-    return not text.strip(TRAILING) or _HARMLESS.match(_judged(text)) is not None
+    said = _HARMLESS_END.split(_judged(text[:_READ]).strip(), maxsplit=1)[0]
+    return not said.strip(TRAILING) or bool(_HARMLESS.match(said) or _GREETINGS.match(said))
 
 
 def doubtful(decision: Decision, gap: str, rest: str, *, alone: bool) -> bool:
@@ -137,12 +152,7 @@ def doubtful(decision: Decision, gap: str, rest: str, *, alone: bool) -> bool:
     """
     if decision is not Decision.PASS:
         return _over(rest) or _asked(decision, gap, rest)
-    if (
-        alone
-        and gap.strip() in {"", "-"}
-        and _HARMLESS.match(_judged(rest[len(gap) :])) is None
-        and rest.strip(TRAILING)
-    ):
+    if alone and gap.strip() in {"", "-"} and not harmless(rest):
         return True
     return _asked(decision, gap, _judged(rest)) or _lessens(rest)
 
