@@ -42,7 +42,7 @@ _TOKEN = re.compile(rf"[\[\u3010]\s*[a-z]\s*{tag.NUMBER}\s*\.\s*{tag.PATTERN}\s*
 _PREFIX = re.compile(r"\s*(?:[^\W\d_]{1,16}(?:\[\d{1,3}\])?\s?:|\[[^\]]{1,30}\])\s*")
 _BULLET = re.compile(r"\A\s*(?:[-*\u2022\u00b7]\s+|\(?[0-9]{1,2}[.)]\s+)")
 _BETWEEN = re.compile(r"[,;\u3001\u060c\u061b]|\s(?:and|et|y|и|و)\s|[和与與及]")
-_AROUND = " \t.:!?\u3002'\"\u2018\u2019\u201c\u201d\u00ab\u00bb\u300c\u300d<>[]"
+_AROUND = " \t.:!?*`\u3002'\"\u2018\u2019\u201c\u201d\u00ab\u00bb\u300c\u300d<>[]"
 _HAN_AFTER = re.compile(r"(?<=[0-9A-Za-z])\s*[\u4e00-\u9fff]+$")
 
 
