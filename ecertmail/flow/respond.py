@@ -156,11 +156,11 @@ def _objection(partner: Partner, held: Held) -> str:
 
 
 def _decided(visit: _Visit, response: Response) -> Decided:
-    """What is recorded of a response: as sure as the weaker of its node's word and of the official's, as that node says."""
+    """What is recorded: as sure as the weaker of the node's word and of the official's, as the node says."""
     return Decided(
         entry=0, issuer=OWN, number=response.number, decision=response.decision, remark=response.remark,
-        partner=visit.partner.id, official="", operator=printable(response.operator), assurance=_weaker(visit.level, response.assurance),
-        at=response.at,
+        partner=visit.partner.id, official="", operator=printable(response.operator),
+        assurance=_weaker(visit.level, response.assurance), at=response.at,
     )  # fmt: skip
 
 

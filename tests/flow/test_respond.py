@@ -25,8 +25,10 @@ from tests.builders import (
     batch_mail,
     certificates_xml,
     compiled_schemas,
+    examination,
     key_of,
     partner,
+    signed_message,
 )
 from tests.flow.border import ZHAO
 from tests.flow.node import Node
@@ -130,6 +132,30 @@ def test_a_decision_on_our_certificate_is_recorded_and_confirmed(node: Node, dec
     record = next(record for record in node.records() if record["kind"] == "decision")
     assert (record["partner"], record["told_assurance"]) == ("nz", "token+dkim")
     node.log_kinds()
+
+
+@pytest.mark.parametrize(
+    ("told", "level"),
+    [
+        (b"Assurance: token", Assurance.TOKEN),
+        (b"Assurance: signed+protected", Assurance.SIGNED_PROTECTED),
+        (b"Assurance: certain", Assurance.SIGNED_PROTECTED),
+    ],
+)
+def test_a_decision_is_as_sure_as_the_weaker_of_both_words(node: Node, told: bytes, level: Assurance) -> None:
+    tell(node, batch_mail(document("CN-1").replace(b"Assurance: token+dkim", told)))
+    assert [one.assurance for one in decisions(node)] == [level]
+
+
+def test_no_decision_is_surer_than_the_mail_that_brings_it(node: Node) -> None:
+    sure = replace(DECIDED, assurance=Assurance.SIGNED_PROTECTED)
+    found = acknowledgement.read(etree.fromstring(acknowledgement.document(sure, "", "", "en")))
+    assert isinstance(found, tuple)
+    facts = examination(message=signed_message(protected=None), responses=found)
+    with node.ledger.transaction() as tx:
+        [entry] = tx.append([("message", b'{"kind":"message"}')])
+        node.border.responder.take(tx, "m1", facts, entry, node.examiner.openpgp, NOW)
+    assert [one.assurance for one in decisions(node)] == [Assurance.SIGNED]
 
 
 def test_a_refusal_is_an_alarm_until_the_certificate_may_pass(node: Node) -> None:

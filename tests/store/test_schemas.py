@@ -23,7 +23,7 @@ def parsed(octets: bytes) -> etree._Element:
     return root
 
 
-def test_every_profile_has_its_schema_and_inquiries_too() -> None:
+def test_every_profile_has_its_schema_and_so_have_inquiries() -> None:
     assert set(compiled_schemas()) == {profile.name for profile in PROFILES} | {"inquiry"}
 
 
