@@ -31,6 +31,8 @@ TRAILING = " \t\r\n,;:.-\u2013\u2014=>)]*_\"'!\u3002\u3001\uff0c\uff1a\uff1b\uff
 _CLAUSE = re.compile(r"[.!;,\u3002\u061b\u060c\n]")
 _STOP = re.compile(r"[.!;\u3002\u061b\n]")
 _READ = 300
+_NO_STOP = frozenset({"", "-", ",", "\uff0c", "\u3001", "\u060c"})
+"""After these another half of the same sentence may follow, such as `PASS, he said`."""
 
 # a negation that says something good
 _NICE = re.compile(
@@ -155,7 +157,7 @@ def doubtful(decision: Decision, gap: str, rest: str, *, alone: bool) -> bool:
     """
     if decision is not Decision.PASS:
         return _over(rest) or _asked(decision, gap, rest)
-    if alone and gap.strip() in {"", "-"} and not harmless(rest):
+    if alone and gap.strip() in _NO_STOP and not harmless(rest):
         return True
     return _asked(decision, gap, _judged(rest)) or _lessens(rest)
 
