@@ -1,7 +1,5 @@
 """The tables of officials, their tickets and decisions, misses and conversations, in the ledger's file."""
 
-from sqlite3 import Connection
-
 from sqlite_utils import Database
 
 _SCHEMA = """
@@ -40,20 +38,7 @@ CREATE INDEX utterance_file_by_utterance ON utterance_file(utterance);
 """
 
 
-_STATEMENTS = [statement.strip() for statement in _SCHEMA.split(";\n") if statement.strip()]
-
-
 def m008_officials(db: Database) -> None:
     """Who checks, what was decided, and what was asked."""
-    for statement in _STATEMENTS:
+    for statement in filter(str.strip, _SCHEMA.split(";\n")):
         db.execute(statement)
-
-
-def stand_in(reader: Connection) -> None:
-    """Give a reader of a ledger that no daemon of this release has opened yet these tables, empty and its own."""
-    if reader.execute("SELECT 1 FROM sqlite_master WHERE name='official'").fetchone():
-        return
-    reader.execute("PRAGMA temp_store=MEMORY")
-    for statement in _STATEMENTS:
-        if statement.startswith("CREATE TABLE"):
-            reader.execute(statement.replace("TABLE", "TEMP TABLE", 1))

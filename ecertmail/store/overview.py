@@ -12,7 +12,7 @@ from sqlite3 import Connection
 
 from sqlite_utils import Database
 
-from ecertmail.store import database, inquiries, official_schema, subscriptions
+from ecertmail.store import database, inquiries, subscriptions
 from ecertmail.store.database import iso
 from ecertmail.subscription import Subscription
 
@@ -64,7 +64,6 @@ def read(folder: Path, now: datetime) -> Overview:
     with _opened(folder / "spool.db") as spool:
         counts, oldest = _counts(spool, "message", "state"), _moment(spool, _OLDEST_MESSAGE)
     with _opened(folder / "ledger.db") as ledger:
-        official_schema.stand_in(ledger)
         rows = ledger.execute(f"{subscriptions.SELECT} WHERE state<>'removed' ORDER BY created_at, id")
         return Overview(
             spool=counts,
@@ -76,7 +75,7 @@ def read(folder: Path, now: datetime) -> Overview:
             subscriptions=tuple(subscriptions.read(row) for row in rows),
             trouble=_trouble(ledger, now - timedelta(days=TROUBLE_DAYS)),
             alarms=int(ledger.execute("SELECT count(*) FROM alarm WHERE cleared_at=''").fetchone()[0]),
-            officials=_counts(ledger, "official", "state"),
+            officials=_counts(ledger, "official", "state") if inquiries.is_there(ledger) else {},
             inquiries=inquiries.counted(ledger, now),
         )
 
