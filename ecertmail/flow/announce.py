@@ -29,8 +29,12 @@ class Announcer:
     new_message_id: Callable[[], str]
     log: EventLog
 
-    def announce(self, visit: Visit, partner: Partner, decided: Decided, message: Message | None) -> None:
-        """Tell the issuer what was decided about its certificate, with the question that belongs to a request."""
+    def announce(self, visit: Visit, partner: Partner, decided: Decided, message: Message | None) -> bool:
+        """Tell the issuer what was decided about its certificate, with the question that belongs to a request.
+
+        Returns:
+            Whether it is told; if not, the operator has to do it, and an alarm says so.
+        """
         found = visit.tx.look_ups.find(decided.number)
         held = next((one for one in found if one.issuer == decided.issuer), None)
         type_code, version = (held.type, held.sha256) if held else ("", "")
@@ -38,7 +42,7 @@ class Announcer:
         def written(head: Head) -> Draft:
             return acknowledgement.draft(head, decided, type_code, version, visit.official.language.value, message)
 
-        self._send(visit.tx, partner, decided.number, written, visit.openpgp, visit.now)
+        return self._send(visit.tx, partner, decided.number, written, visit.openpgp, visit.now)
 
     def respond(
         self, tx: Transaction, partner: Partner, message: Message, language: Language, openpgp: OpenPgp, now: datetime
@@ -52,7 +56,7 @@ class Announcer:
 
     def _send(
         self, tx: Transaction, partner: Partner, number: str, written: _Written, openpgp: OpenPgp, now: datetime
-    ) -> None:
+    ) -> bool:
         alarm = f"{KIND}:{number}"
         head = Head(authority=self.authority, partner=partner, now=now, message_id=self.new_message_id())
         made = self._encrypted(head, written, openpgp)
@@ -61,11 +65,12 @@ class Announcer:
             text = f"{partner.id} was not told about {number}: no key of it can be used for encryption"
             tx.raise_alarm(alarm, text, now)
             self.log.error("acknowledgement.unsent", partner=partner.id, number=number)
-            return
+            return False
         draft, octets = made or _in_clear(head, written, openpgp)
         mail = tx.put_mail(draft.message_id, octets, draft.mic)
         tx.stage(mail, KIND, partner.receipt_address, "", now, expects=True)
         self.log.info("acknowledgement.staged", partner=partner.id, number=number, message_id=draft.message_id)
+        return True
 
     def _encrypted(self, head: Head, written: _Written, openpgp: OpenPgp) -> tuple[Draft, bytes] | None:
         partner = head.partner

@@ -17,7 +17,8 @@ from ecertmail.ports import EventLog
 
 Open = Callable[[Visit, Subject, Decided], tuple[Inquiry, Message | None]]
 Settle = Callable[[Visit, Subject], None]
-Announce = Callable[[Visit, Partner, Decided, Message | None], None]
+Announce = Callable[[Visit, Partner, Decided, Message | None], bool]
+"""How the issuer hears of a decision; it returns whether it does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +76,14 @@ class Deciding:
         superseded = visit.tx.officials.put_decision(decided)
         inquiry, message = self._converse(visit, subject, decided)
         issuer = self.partners.get(subject.issuer)
-        if issuer is not None:
-            self.announce(visit, issuer, decided, message)
+        told = issuer is not None and self.announce(visit, issuer, decided, message)
         self.log.info(
             "decision.recorded", id=visit.spool_id, official=visit.official.id, number=subject.number,
             decision=decided.decision.word, assurance=decided.assurance.value, entry=decided.entry,
         )  # fmt: skip
         return replace(
             self._confirmed(decided, said),
-            told=issuer.name if issuer else "",
+            told=issuer.name if issuer and told else "",
             superseded=_event(superseded),
             inquiry=inquiry.name if inquiry else "",
             due_at=inquiry.due_at if inquiry else None,

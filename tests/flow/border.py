@@ -57,6 +57,7 @@ class Border:
     remark_length: int = 4000
     announced: list[tuple[str, Decided, Message | None]] = field(default_factory=list)
     life: timedelta = timedelta(days=30)
+    tells: bool = True
 
     def __post_init__(self) -> None:
         known = {partner.id: partner for partner in self.partners}
@@ -87,5 +88,6 @@ class Border:
             return self.demands
         return next((one.demands for one in self.partners if one.id == official.partner), None)
 
-    def _announce(self, _visit: Visit, partner: Partner, decided: Decided, message: Message | None) -> None:
+    def _announce(self, _visit: Visit, partner: Partner, decided: Decided, message: Message | None) -> bool:
         self.announced.append((partner.id, decided, message))
+        return self.tells

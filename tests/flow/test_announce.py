@@ -24,6 +24,7 @@ from ecertmail.parties import Assurance, Demands, Encryption, Partner, Policy
 from ecertmail.store.deliveries import DeliveryReader
 from ecertmail.subscription import Answer
 from tests.builders import (
+    AU_ADDRESS,
     CHINA,
     NOW,
     NZ_ADDRESS,
@@ -65,8 +66,8 @@ def announcer(node: Node) -> Announcer:
     return Announcer(authority=CHINA, new_message_id=lambda: "<a-1@customs.example>", log=node.log)
 
 
-def announce(node: Node, to: Partner, decided: Decided = DECIDED) -> None:
-    """What the desk does with a decision."""
+def announce(node: Node, to: Partner, decided: Decided = DECIDED) -> bool:
+    """What the desk does with a decision; say whether the partner is told."""
     written = Written(
         sender=LI.address, recipients=frozenset(), subject="", message_id="<1@customs.example>", text=decided.remark
     )
@@ -75,7 +76,8 @@ def announce(node: Node, to: Partner, decided: Decided = DECIDED) -> None:
             tx=tx, spool_id="m1", entry=8, official=LI, written=written, assurance=decided.assurance,
             demands=Demands(), openpgp=node.examiner.openpgp, now=NOW,
         )  # fmt: skip
-        announcer(node).announce(visit, to, decided, ASKED if decided.decision is Decision.REQUEST else None)
+        message = ASKED if decided.decision is Decision.REQUEST else None
+        return announcer(node).announce(visit, to, decided, message)
 
 
 def told(node: Node) -> list[Delivery]:
@@ -137,12 +139,12 @@ def test_it_is_encrypted_where_that_is_agreed_and_possible(node: Node, encrypt: 
 
 
 def test_without_a_usable_key_it_goes_in_clear_where_that_is_allowed(node: Node) -> None:
-    announce(node, new_zealand(encrypt=Encryption.WHEN_POSSIBLE, keys=UNUSABLE))
+    assert announce(node, new_zealand(encrypt=Encryption.WHEN_POSSIBLE, keys=UNUSABLE))
     assert len(told(node)) == 1
 
 
 def test_where_encryption_is_required_and_impossible_a_person_hears_of_it(node: Node) -> None:
-    announce(node, new_zealand(encrypt=Encryption.REQUIRED, keys=UNUSABLE))
+    assert not announce(node, new_zealand(encrypt=Encryption.REQUIRED, keys=UNUSABLE))
     assert told(node) == []
     assert alarms(node) == [
         ("acknowledgement:NZ-1", "nz was not told about NZ-1: no key of it can be used for encryption"),
@@ -195,6 +197,45 @@ def test_silence_is_a_reminder_and_then_an_alarm(node: Node) -> None:
     assert state(node, one) == "alarmed"
     [(what, text)] = alarms(node)
     assert (what, "acknowledgement to ecert@mpi.example: no answer" in text) == (f"delivery:{one.id}", True)
+
+
+def alarmed(node: Node) -> Delivery:
+    """A mail that was sent, reminded of, and never answered."""
+    one, start, day = sent(node), node.clock(), node.reconciler.remind_after
+    node.reconciler.look(start + day)
+    [again] = node.outbox.take_due(start + day, room(9))
+    settle(node.outbox, again, Attempt(outcome=Attempted.SENT, reply="250"), DeliveryState.DELIVERED, None, start + day)
+    node.reconciler.look(start + day * 4)
+    assert state(node, one) == "alarmed"
+    return one
+
+
+def receipt_of(one: Delivery, sender: str, *, done: bool = True) -> bytes:
+    """The receipt of a mail, signed by whoever sends it."""
+    found = examined(one.octets)
+    verdict = judge(found, {}, Policy(mailboxes=frozenset({NZ_ADDRESS}), country="NZ"), NOW)
+    verdict = replace(verdict, answers=(Answer(line="REFUSE NZ-1", done=done, text=("",)),))
+    who = replace(WELLINGTON, address=sender)
+    draft = receipt.draft(who, found, verdict, 4, NOW, f"<r-{done}@mpi.example>")
+    return draft.signed(key_of(sender).sign(draft.part))
+
+
+@pytest.mark.parametrize(
+    ("sender", "done", "expected"),
+    [
+        (NZ_ADDRESS, True, ("acknowledged", [])),
+        (NZ_ADDRESS, False, ("acknowledged", ["refused by partner"])),
+        (AU_ADDRESS, True, ("alarmed", ["no answer, and none to a reminder"])),
+    ],
+)
+def test_a_late_receipt_ends_the_alarm_if_it_is_the_partners(
+    node: Node, sender: str, done: bool, expected: tuple[str, list[str]]
+) -> None:
+    one = alarmed(node)
+    node.receive(receipt_of(one, sender, done=done), sender=sender)
+    node.run()
+    assert (state(node, one), [text.rpartition(": ")[2] for _, text in alarms(node)]) == expected
+    assert [waiting.id for waiting in node.receipts()] == [1], "for the certificates; nobody answers a receipt"
 
 
 def test_verify_receipt_prints_what_became_of_an_answer(node: Node, tmp_path: Path) -> None:

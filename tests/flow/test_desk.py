@@ -102,6 +102,16 @@ def test_a_reply_is_recorded_confirmed_and_told_to_the_issuer(node: Node, words:
     assert node.records()[-1]["assurance"] == "token"
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_the_confirmation_says_that_the_issuer_is_told_only_if_it_is(node: Node, told: bool) -> None:
+    """A partner that must have all mail encrypted, and has no key for it, is not."""
+    node.border.tells = told
+    subject, to = ask(node, "NZ-1")
+    node.take(mail("PASS", subject, to))
+    assert ("Told to" in last(node)[1]) == told
+    assert len(decisions(node)) == 1
+
+
 def test_either_of_address_and_subject_is_enough(node: Node) -> None:
     subject, to = ask(node, "NZ-1")
     node.take(mail("PASS", "no subject", to), mail("REFUSE forged", subject, CHINA.address))
