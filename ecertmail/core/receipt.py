@@ -101,12 +101,17 @@ def discreet(examination: Examination, verdict: Verdict) -> tuple[Examination, V
     results = tuple(replace(result, number="", findings=_bare(result.findings)) for result in verdict.results)
     return (
         replace(examination, message=message),
-        replace(verdict, results=results, findings=_bare(verdict.findings), answers=_discreet(verdict.answers)),
+        replace(verdict, results=results, findings=_bare(verdict.findings), answers=_discreet(verdict)),
     )
 
 
-def _discreet(answers: tuple[Answer, ...]) -> tuple[Answer, ...]:
-    return tuple(replace(answer, line=f"command {place}", text=()) for place, answer in enumerate(answers, 1))
+def _discreet(verdict: Verdict) -> tuple[Answer, ...]:
+    what = _what(verdict.outcome)
+    return tuple(replace(answer, line=f"{what} {place}", text=()) for place, answer in enumerate(verdict.answers, 1))
+
+
+def _what(outcome: Outcome) -> str:
+    return "answer" if outcome is Outcome.RESPONSE else "command"
 
 
 def _bare(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -164,8 +169,7 @@ def _header(
 def _count(verdict: Verdict) -> str:
     if verdict.answers:
         good, asked = sum(answer.done for answer in verdict.answers), len(verdict.answers)
-        what = "answer" if verdict.outcome is Outcome.RESPONSE else "command"
-        return f"{good} of {asked} {what}{'' if asked == 1 else 's'}"
+        return f"{good} of {asked} {_what(verdict.outcome)}{'' if asked == 1 else 's'}"
     good = sum(result.code in {ResultCode.RECORDED, ResultCode.DUPLICATE} for result in verdict.results)
     total = len(verdict.results)
     return f"{good} of {total} certificate{'' if total == 1 else 's'}" if total else "your message"
