@@ -18,6 +18,7 @@ from ecertmail.findings import Finding, FindingCode
 from ecertmail.official import Response
 
 MOST = 1000
+MOST_MESSAGES = 10  # each may name the same large file, which would be kept and passed on as often
 
 _SEEN = 2048
 _OPENING = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s+|<\?[^>]*>|<!--(?>.*?-->))*+<(?>[\w.-]+:)?([\w.-]+)", re.DOTALL)
@@ -72,8 +73,8 @@ def _read(own: Sequence[Attachment], leaves: Sequence[Attachment], schemas: Mapp
             messages.append(found)
         elif isinstance(found, tuple):
             responses += found
-    if len(responses) > MOST:
-        detail = f"more than {MOST} certificates"
+    if len(responses) > MOST or len(messages) > MOST_MESSAGES:
+        detail = f"more than {MOST} certificates, or {MOST_MESSAGES} inquiries"
         return Finding(code=FindingCode.RESPONSE_UNREADABLE, detail=detail)
     return Said(responses=tuple(responses), messages=tuple(messages))
 

@@ -113,4 +113,7 @@ def test_a_mail_names_a_thousand_certificates_at_most() -> None:
     many: Any = "".join(text[start:end].replace("NZ-1", f"NZ-{n}") for n in range(1001))
     found = read(leaf((text[:start] + many + text[end:]).encode()))
     assert isinstance(found, Finding)
-    assert (found.code, found.detail) == (FindingCode.RESPONSE_UNREADABLE, "more than 1000 certificates")
+    assert (found.code, found.detail) == (
+        FindingCode.RESPONSE_UNREADABLE,
+        "more than 1000 certificates, or 10 inquiries",
+    )

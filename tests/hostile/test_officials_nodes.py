@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from ecertmail.conversation import InquiryState
-from ecertmail.core import acknowledgement, compose, inquiry_document, mime, node_mail
+from ecertmail.core import acknowledgement, compose, inquiry_document, mime, node_mail, receipt
 from ecertmail.core.node_mail import Head
 from ecertmail.message import SignedMessage
+from ecertmail.model import Outcome, Verdict
 from ecertmail.official import Decision, File, OfficialState
 from ecertmail.parties import Assurance, Encryption
+from ecertmail.subscription import Answer
 from tests.builders import (
     AU_ADDRESS,
     CHINA,
@@ -23,10 +25,12 @@ from tests.builders import (
     batch_mail,
     certificates_xml,
     envelope,
+    examination,
     examiner,
     key_of,
     new_zealand,
     partner,
+    signed_message,
 )
 from tests.flow.border import ZHAO
 from tests.flow.node import Node
@@ -323,6 +327,22 @@ def test_what_is_said_of_a_response_is_as_secret_as_agreed(node: Node, encrypt: 
     [receipt] = sent(node)
     assert (b"multipart/encrypted" in receipt.octets) == (encrypt is not Encryption.NEVER)
     assert (b"CN-1" in receipt.octets) == (encrypt is Encryption.NEVER)
+
+
+def test_what_came_encrypted_and_cannot_be_answered_so_is_answered_without_numbers() -> None:
+    verdict = Verdict(outcome=Outcome.RESPONSE, answers=(Answer(line="PASS CN-1", done=False, text=("CN-1 is …",)),))
+    facts = examination(message=signed_message(), partner=new_zealand())
+    _, discreet = receipt.discreet(facts, verdict)
+    assert discreet.answers == (Answer(line="answer 1", done=False, text=()),)
+
+
+def test_one_mail_has_no_more_inquiries_than_a_person_would_ask(node: Node) -> None:
+    """Each of fifty could name the same file, and a mail of 7 MB would become 350 in the ledger."""
+    asked = [replace(ASKED, reference=f"Q{place}", utterance=QUESTION) for place in range(11)]
+    said = tell(node, batch_mail(*[inquiry_document.document(one, "en") for one in asked]))
+    assert (said.outcome, inquiries(node)) == ("refused", [])
+    said = tell(node, batch_mail(*[inquiry_document.document(one, "en") for one in asked[:10]], serial="2"))
+    assert (said.outcome, len(inquiries(node))) == ("response", 10)
 
 
 def test_certificates_may_be_a_file_of_an_inquiry_and_are_not_recorded_then(node: Node) -> None:
