@@ -1,13 +1,14 @@
 """What may be recorded of an official's word: how sure it is, and what speaks against it (DOMAIN.md section 5)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from ecertmail.core.authentication import aligned
+from ecertmail.core.fold import folded
 from ecertmail.letter import Reason, Refused
 from ecertmail.message import SignatureCheck, SignatureStatus, SignedMessage
 from ecertmail.model import CertificateStatus
-from ecertmail.official import Decided, Decision, Official, Written, demanded
+from ecertmail.official import Decided, Decision, Official, Said, Subject, Written, demanded
 from ecertmail.parties import Assurance, Demands, Policy
 
 _ENDED = {
@@ -16,6 +17,20 @@ _ENDED = {
     CertificateStatus.REJECTED.value: Reason.WITHDRAWN,
     CertificateStatus.REPLACED.value: Reason.REPLACED,
 }
+
+
+def names_one(subjects: Sequence[Subject], number: str) -> bool:
+    """Say whether a number names no more than one of these certificates to whoever reads and writes it.
+
+    Two issuers may use the same number; numbers that differ only in capitals or in marks that nobody sees are one too.
+    """
+    return [_written(one.number) for one in subjects].count(_written(number)) <= 1
+
+
+def is_plain(subjects: Sequence[Subject], said: Sequence[Said]) -> bool:
+    """Say whether it is plain which certificates are meant."""
+    every = [one.number for one in subjects]
+    return all(names_one(subjects, number) for one in said for number in one.numbers or every)
 
 
 def assurance(written: Written, signed: Assurance, *, ticket: bool) -> Assurance:
@@ -86,3 +101,7 @@ def is_repeated(decided: Decided, earlier: Decided | None) -> bool:
         return False
     same = ("official", "decision", "remark", "assurance")
     return all(getattr(decided, name) == getattr(earlier, name) for name in same)
+
+
+def _written(number: str) -> str:
+    return " ".join(folded(number).split())

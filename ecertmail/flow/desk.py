@@ -5,7 +5,7 @@ in an official's name decides nothing. Whatever is recorded commits together wit
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -108,7 +108,9 @@ class Desk:
         return self._turned_down(visit, given.subjects, Reason.EXPIRED)
 
     def _understood(self, visit: Visit, given: Ticket | None) -> Understood:
-        return understand(visit.written, [subject.number for subject in given.subjects] if given else [])
+        subjects = given.subjects if given else ()
+        understood = understand(visit.written, [subject.number for subject in subjects])
+        return replace(understood, certain=understood.certain and decision.is_plain(subjects, understood.said))
 
     def _answer(self, visit: Visit, given: Ticket) -> int | None:
         needed = visit.demands.answers

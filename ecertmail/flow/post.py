@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ecertmail.core import letter_mail, ticket
+from ecertmail.core import decision, letter_mail, ticket
 from ecertmail.core.answer import Silence
 from ecertmail.core.compose import Draft
 from ecertmail.letter import Choice, Letter, LetterKind, Templates
@@ -39,10 +39,17 @@ class Post:
         """Give an official a ticket to decide on certificates."""
         return tx.officials.give_ticket(Purpose.DECIDE, official.id, tuple(subjects), now + self.life)
 
-    def choices(self, official: Official, given: Ticket, number: str) -> tuple[Choice, ...]:
-        """Return the links with which an official can decide on one certificate of a ticket."""
+    def choices(
+        self, tx: Transaction, official: Official, given: Ticket, subject: Subject, now: datetime
+    ) -> tuple[Choice, ...]:
+        """Return the links with which an official can decide on one certificate of a ticket.
+
+        Where its number names another one of the ticket too, they have a ticket of their own.
+        """
+        if not decision.names_one(given.subjects, subject.number):
+            given = self.ticket(tx, official, (subject,), now)
         words = self.templates.words(official.language)
-        return ticket.choices(words, number, ticket.token(self.secret, given), self.authority.address)
+        return ticket.choices(words, subject.number, ticket.token(self.secret, given), self.authority.address)
 
     def send(
         self,
