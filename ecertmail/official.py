@@ -119,6 +119,7 @@ class Written:
     subject: str
     message_id: str
     text: str
+    date: str = ""
     automatic: bool = False
     forwarded: bool = False
     files: tuple["File", ...] = ()

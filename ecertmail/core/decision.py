@@ -1,10 +1,13 @@
 """What may be recorded of an official's word: how sure it is, and what speaks against it (DOMAIN.md section 5)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from ecertmail.core.authentication import aligned
 from ecertmail.core.fold import folded
+from ecertmail.core.ticket import in_subject
 from ecertmail.letter import Reason, Refused
 from ecertmail.message import SignatureCheck, SignatureStatus, SignedMessage
 from ecertmail.model import CertificateStatus
@@ -33,19 +36,46 @@ def is_plain(subjects: Sequence[Subject], said: Sequence[Said]) -> bool:
     return all(names_one(subjects, number) for one in said for number in one.numbers or every)
 
 
-def assurance(written: Written, signed: Assurance, *, ticket: bool) -> Assurance:
+def assurance(written: Written, signed: Assurance, token: str) -> Assurance:
     """Say how sure it is that an official wrote this.
 
     Args:
         written: the mail, which names the official's address as its sender.
         signed: the level of a signature by the official's own key, `none` where there is no good one.
-        ticket: it came with a ticket that was given to this official and nobody else.
+        token: of the ticket that it came with, which was given to this official and nobody else; empty for none.
     """
     if signed is not Assurance.NONE:
         return signed
-    if not ticket:
+    if not token:
         return Assurance.NONE
-    return Assurance.TOKEN_DKIM if aligned(written.sender or "", written.dkim) else Assurance.TOKEN
+    # Neither To nor the envelope is signed: a mail without the token in its subject could be sent on to another one.
+    named = in_subject(written.subject) == token
+    return Assurance.TOKEN_DKIM if named and aligned(written.sender or "", written.dkim) else Assurance.TOKEN
+
+
+def what_counts(written: Written, level: Assurance, message: SignedMessage | None) -> Written:
+    """Return a mail with the subject that its level holds for: one outside the signed part anybody could have put."""
+    if message is None or not level.meets(Assurance.SIGNED):
+        return written
+    return replace(written, subject=message.protected.subject if message.protected else "")
+
+
+def identity(written: Written, level: Assurance, token: str, signature: tuple[str, datetime | None]) -> str:
+    """Return what makes a mail the same mail, whatever servers added on its way and whoever sends it again.
+
+    Only what stands behind its level counts: somebody else could change the rest, and have it decide anew.
+
+    Args:
+        written: the mail.
+        level: how sure it is that the official wrote it.
+        token: of the ticket that it came with.
+        signature: the MIC of what the official's own key signed, and when.
+    """
+    signed = (signature[0], str(signature[1]))
+    dkim = (written.date, written.subject, written.text)
+    plain = (written.message_id, token, *dkim)
+    facts = signed if level.meets(Assurance.SIGNED) else dkim if level is Assurance.TOKEN_DKIM else plain
+    return sha256("\n".join(facts).encode()).hexdigest()
 
 
 def signed_by(
@@ -60,8 +90,10 @@ def signed_by(
     fresh = -policy.clock_ahead <= age <= policy.signature_age
     lasting = check.key_expires_at is None or check.key_expires_at > received_at
     about = token and token.encode() in message.signed_octets.replace(b"=\r\n", b"").lower()
+    # A signature over text would be as good with other line ends, which make it another mail.
+    ends = {message.signed_octets.count(end) for end in (b"\r\n", b"\r", b"\n")}
     inside = message.protected
-    if check.status is not SignatureStatus.GOOD or not (fresh and lasting and about):
+    if len(ends) > 1 or check.status is not SignatureStatus.GOOD or not (fresh and lasting and about):
         return Assurance.NONE
     if inside is not None and inside.from_address != official.address:
         return Assurance.NONE

@@ -20,7 +20,6 @@ _NO_FILES = re.compile(
     r"application/(pgp-signature|pgp-encrypted|(x-)?pkcs7-signature)|message/(delivery-status|disposition-notification)"
 )
 _BODY = {"text/plain", "text/html"}
-_SUBJECT = 1000  # a ticket's token stands at the end of a subject that clients and gateways make longer
 
 
 def read(octets: bytes, *, dkim: frozenset[str] = frozenset(), file_octets: int = 5_000_000) -> Written | None:
@@ -38,12 +37,13 @@ def read(octets: bytes, *, dkim: frozenset[str] = frozenset(), file_octets: int 
         files = _files(top, file_octets)
     except BrokenError:
         return None
-    subject = header.text(top.header, "Subject", _SUBJECT)
+    subject = header.text(top.header, "Subject", header.SUBJECT)
     return Written(
         sender=header.sender(top.header),
         recipients=_recipients(top.header),
         subject=subject,
         message_id=header.text(top.header, "Message-ID"),
+        date=header.text(top.header, "Date"),
         text=quote.new_text(text),
         automatic=is_automatic(top, subject),
         forwarded=is_forwarded(subject, text),

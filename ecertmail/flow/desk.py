@@ -7,7 +7,6 @@ in an official's name decides nothing. Whatever is recorded commits together wit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from ecertmail.core import decision, look_up, record, ticket
@@ -61,28 +60,30 @@ class Desk:
         if written.automatic or reason is not None:
             self.log.info("official.automatic", id=spool_id, official=official.id, reason=reason and reason.code)
             return Outcome.AUTOMATIC
-        if tx.earlier(_who(official), _identity(examination, written)) is not None:
-            return Outcome.REPEATED
         token = ticket.presented(
             written.recipients.union(examination.envelope.recipients), written.subject, self.post.policy.mailboxes
         )
         given = self._given(tx, token)
         mine = token if given is not None and given.official == official.id else ""
-        level = self._assurance(examination, official, written, mine, openpgp)
+        level, signed_at = self._assurance(examination, official, written, mine, openpgp)
+        identity = decision.identity(written, level, mine, (examination.mic, signed_at))
+        if tx.earlier(_who(official), identity) is not None:
+            return Outcome.REPEATED
+        written = decision.what_counts(written, level, examination.message)
         entry = tx.append([("written", record.canonical(of_written(spool_id, examination, official, level, now)))])[0]
         visit = Visit(
             tx=tx, spool_id=spool_id, entry=entry, official=official, written=written, assurance=level,
             demands=demands, openpgp=openpgp, now=now,
         )  # fmt: skip
         mail = self._deal_with(visit, given, meant=bool(token))
-        self._remember(visit, examination, mail)
+        self._remember(visit, identity, mail)
         return Outcome.WRITTEN
 
-    def _remember(self, visit: Visit, examination: Examination, mail: int | None) -> None:
+    def _remember(self, visit: Visit, identity: str, mail: int | None) -> None:
         facts = {
             "partner": visit.official.partner,
             "fingerprint": _who(visit.official),
-            "mic": _identity(examination, visit.written),
+            "mic": identity,
             "outcome": Outcome.WRITTEN.value,
             "mail": mail,
         }
@@ -171,23 +172,18 @@ class Desk:
 
     def _assurance(
         self, examination: Examination, official: Official, written: Written, token: str, openpgp: OpenPgp
-    ) -> Assurance:
-        message, signed = examination.message, Assurance.NONE
+    ) -> tuple[Assurance, datetime | None]:
+        """Say how sure it is that the official wrote this, and when the official's key signed it."""
+        message, signed, at = examination.message, Assurance.NONE, None
         if message is not None and official.public_key:
             check = openpgp.check_by(official.public_key, message.signed_octets, message.signature)
-            signed = decision.signed_by(
-                official, token, message, check, examination.envelope.received_at, self.post.policy
+            signed, at = (
+                decision.signed_by(official, token, message, check, examination.envelope.received_at, self.post.policy),
+                check.signed_at,
             )
-        return decision.assurance(written, signed, ticket=bool(token))
+        return decision.assurance(written, signed, token), at
 
 
 def _who(official: Official) -> str:
     """How an official stands where a partner's mail has its key."""
     return f"official:{official.id}"
-
-
-def _identity(examination: Examination, written: Written) -> str:
-    """What makes a mail the same mail, whatever servers added on its way."""
-    if examination.mic:
-        return examination.mic
-    return sha256("\n".join((written.message_id, written.subject, written.text)).encode()).hexdigest()
