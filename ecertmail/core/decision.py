@@ -8,7 +8,7 @@ from hashlib import sha256
 from ecertmail.core.authentication import aligned
 from ecertmail.core.fold import folded
 from ecertmail.core.ticket import in_subject
-from ecertmail.letter import Reason, Refused
+from ecertmail.letter import Reason, Refused, Shown
 from ecertmail.message import SignatureCheck, SignatureStatus, SignedMessage
 from ecertmail.model import CertificateStatus
 from ecertmail.official import Decided, Decision, Official, Said, Subject, Written, demanded
@@ -125,6 +125,13 @@ def objection(
     if ended is None:
         return None
     return Refused(number=number, reason=ended, decision=decision, successor=standing.get("successor", ""), since=since)
+
+
+def outdated(decision: Decision, subject: Subject, now: Shown) -> Refused | None:
+    """Say that an official passes or refuses what is not there any more; a question can be asked of any version."""
+    if decision is Decision.REQUEST or subject.entry == now.entry:
+        return None
+    return Refused(number=subject.number, reason=Reason.CHANGED, decision=decision, since=now.recorded_at)
 
 
 def is_repeated(decided: Decided, earlier: Decided | None) -> bool:

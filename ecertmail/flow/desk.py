@@ -143,9 +143,11 @@ class Desk:
         if done.confirmed:
             letter = self._letter(visit, LetterKind.CONFIRMED, confirmed=done.confirmed, refused=done.refused)
             return self._send(visit, letter, given)
-        shown, _ = self.offers.again(visit.tx, visit.official, given.subjects, visit.now, given)
+        # A ticket is for the versions that were shown; those that are shown now need another one.
+        same = None if any(one.reason is Reason.CHANGED for one in done.refused) else given
+        shown, new = self.offers.again(visit.tx, visit.official, given.subjects, visit.now, same)
         letter = self._letter(visit, LetterKind.NOT_RECORDED, refused=done.refused, shown=shown)
-        return self._send(visit, letter, given)
+        return self._send(visit, letter, same or new)
 
     def _turned_down(self, visit: Visit, subjects: Sequence[Subject], reason: Reason) -> int | None:
         """Tell that a ticket is no good, and give a new one where that is only a matter of time."""

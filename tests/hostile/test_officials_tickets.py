@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ecertmail.official import Decided, Decision
-from tests.builders import AU_ADDRESS, batch_mail, certificates_xml
+from tests.builders import AU_ADDRESS, batch_mail, certificates_xml, sps_xml
 from tests.flow.border import LI
 from tests.flow.node import Node
 from tests.flow.test_desk import ask, decisions, enrol, last, letters, mail
@@ -80,3 +80,24 @@ def test_a_doubtful_number_stays_so_for_its_ticket_when_one_of_the_two_ends(node
     assert [one.decision for one in decisions(node)] == [Decision.PASS]
     assert decided_by_australia(node) == []
     assert len(letters(node)) == 3
+
+
+def test_a_version_that_the_official_has_not_seen_is_shown_before_it_is_decided_on(node: Node) -> None:
+    node.take(batch_mail(sps_xml("NZ-3", status="47"), serial="draft"))
+    subject, to = ask(node, "NZ-3")
+    node.take(batch_mail(sps_xml("NZ-3", status="70"), serial="issued"))
+    node.take(mail("PASS", subject, to))
+    assert (decisions(node, "NZ-3"), node.border.announced) == ([], [])
+    subject, text, again = last(node)
+    assert "changed since" in text
+    assert again != to
+    node.take(mail("PASS", f"Re: {subject}", again))
+    assert [one.decision for one in decisions(node, "NZ-3")] == [Decision.PASS]
+
+
+def test_a_question_can_be_asked_about_a_version_that_is_older(node: Node) -> None:
+    node.take(batch_mail(sps_xml("NZ-3", status="47"), serial="draft"))
+    subject, to = ask(node, "NZ-3")
+    node.take(batch_mail(sps_xml("NZ-3", status="70"), serial="issued"))
+    node.take(mail("REQUEST Which weight is right?", subject, to))
+    assert [one.decision for one in decisions(node, "NZ-3")] == [Decision.REQUEST]
