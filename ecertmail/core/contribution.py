@@ -31,11 +31,12 @@ def within(files: Iterable[File], limit: int) -> tuple[tuple[File, ...], tuple[s
     left_out: list[str] = []
     room = limit
     for file in files:
-        if len(file.octets) <= room:
+        size = file.left_out or len(file.octets)
+        if size <= room and not file.left_out:
             kept.append(file)
-            room -= len(file.octets)
+            room -= size
         else:
-            left_out.append(f"✗ {printable(file.name)} ({_megabytes(len(file.octets))} > {_megabytes(room)})")
+            left_out.append(f"✗ {printable(file.name)} ({_megabytes(size)} > {_megabytes(room)})")
     return tuple(kept), tuple(left_out)
 
 

@@ -80,9 +80,10 @@ def _files(top: Entity, room: int) -> tuple[File, ...]:
     found = []
     for leaf in _leaves(top):
         octets = _content(leaf)
-        octets = octets if len(octets) <= room else b""
+        left_out = 0 if len(octets) <= room else len(octets)
+        octets = b"" if left_out else octets
         room -= len(octets)
-        found.append(File(name=_name(leaf), type=printable(leaf.type), octets=octets))
+        found.append(File(name=_name(leaf), type=printable(leaf.type), octets=octets, left_out=left_out))
     return tuple(found)
 
 
