@@ -165,7 +165,8 @@ class Inquirer:
         if not inquiry.official:
             return self._send_back(commit, inquiry, answer, language)
         official = commit.tx.officials.get(inquiry.official)
-        if official is None or official.state is not OfficialState.ACTIVE:
+        gone = inquiry.partner != OWN and inquiry.partner not in self.partners
+        if official is None or official.state is not OfficialState.ACTIVE or gone:
             self.log.warning("inquiry.unheard", inquiry=inquiry.name, official=inquiry.official)
             return False
         self.post.pass_on(commit, inquiry, answer, official)
