@@ -64,15 +64,21 @@ class Post:
     ) -> int | None:
         """Send a letter, with the ticket that it can be answered with; None if the address got too many lately.
 
-        `answers` is the Message-ID of the mail that it answers, None for a letter that nobody asked for.
+        What nobody would ask for again is only put off then: a letter that nobody asked for, and a confirmation, without
+        which an official takes a decision for not recorded. `answers` is the Message-ID of the mail that it answers, None
+        for a letter that nobody asked for.
         """
+        at, kept = letter.now, answers is None or letter.kind is LetterKind.CONFIRMED
         if tx.replies_since(official.address, letter.now - _WINDOW) >= self.policy.replies_per_hour:
-            self.log.warning("letter.unsent", official=official.id, letter=letter.kind.value, reason=Silence.LIMIT.code)
-            return None
+            self.log.warning(f"letter.{'delayed' if kept else 'unsent'}", official=official.id,
+                             letter=letter.kind.value, reason=Silence.LIMIT.code)  # fmt: skip
+            if not kept:
+                return None
+            at += _WINDOW
         draft = self.draft(official, letter, given, answers=answers, files=files)
         mail = tx.put_mail(draft.message_id, draft.signed(openpgp.sign(draft.part)), draft.mic)
         # An answer has a null path (RFC 3834 section 3.3); a bounce of anything else is to be heard of.
-        tx.stage(mail, "notice" if answers is None else "letter", official.address, "", letter.now)
+        tx.stage(mail, "notice" if answers is None else "letter", official.address, "", at)
         return mail
 
     def draft(
