@@ -64,9 +64,9 @@ class Post:
     ) -> int | None:
         """Send a letter, with the ticket that it can be answered with; None if the address got too many lately.
 
-        What nobody would ask for again is only put off then: a letter that nobody asked for, and a confirmation, without
-        which an official takes a decision for not recorded. `answers` is the Message-ID of the mail that it answers, None
-        for a letter that nobody asked for.
+        What nobody would ask for again is only put off then: a letter that nobody asked for, and a confirmation,
+        without which an official takes a decision for not recorded. `answers` is the Message-ID of the mail that it answers,
+        None for a letter that nobody asked for.
         """
         at, kept = letter.now, answers is None or letter.kind is LetterKind.CONFIRMED
         if tx.replies_since(official.address, letter.now - _WINDOW) >= self.policy.replies_per_hour:
