@@ -65,8 +65,8 @@ class Post:
         """Send a letter, with the ticket that it can be answered with; None if the address got too many lately.
 
         What nobody would ask for again is only put off then: a letter that nobody asked for, and a confirmation,
-        without which an official takes a decision for not recorded. `answers` is the Message-ID of the mail that it answers,
-        None for a letter that nobody asked for.
+        without which an official takes a decision for not recorded. `answers` is the Message-ID of the mail that it
+        answers, None for a letter that nobody asked for.
         """
         at, kept = letter.now, answers is None or letter.kind is LetterKind.CONFIRMED
         if tx.replies_since(official.address, letter.now - _WINDOW) >= self.policy.replies_per_hour:
