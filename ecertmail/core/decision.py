@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from ecertmail.core import mime
 from ecertmail.core.authentication import aligned
 from ecertmail.core.fold import folded
 from ecertmail.core.ticket import in_subject
+from ecertmail.findings import Finding
 from ecertmail.letter import Reason, Refused, Shown
 from ecertmail.message import SignatureCheck, SignatureStatus, SignedMessage
 from ecertmail.model import CertificateStatus
@@ -89,11 +91,11 @@ def signed_by(
     age = received_at - check.signed_at if check.signed_at else timedelta.max
     fresh = -policy.clock_ahead <= age <= policy.signature_age
     lasting = check.key_expires_at is None or check.key_expires_at > received_at
-    about = token and token.encode() in message.signed_octets.replace(b"=\r\n", b"").lower()
     # A signature over text would be as good with other line ends, which make it another mail.
     ends = {message.signed_octets.count(end) for end in (b"\r\n", b"\r", b"\n")}
+    good = check.status is SignatureStatus.GOOD and check.fingerprint == official.fingerprint
     inside = message.protected
-    if len(ends) > 1 or check.status is not SignatureStatus.GOOD or not (fresh and lasting and about):
+    if not (good and fresh and lasting and _is_about(message, token)) or len(ends) > 1:
         return Assurance.NONE
     if inside is not None and inside.from_address != official.address:
         return Assurance.NONE
@@ -144,3 +146,13 @@ def is_repeated(decided: Decided, earlier: Decided | None) -> bool:
 
 def _written(number: str) -> str:
     return " ".join(folded(number).split())
+
+
+def _is_about(message: SignedMessage, token: str) -> bool:
+    """Look for the token in what was signed, decoded: what is not Latin comes in base64, the subject too."""
+    if not token:
+        return False
+    leaves = mime.attachments(message.signed_octets)
+    texts = [] if isinstance(leaves, Finding) else [leaf.data.lower() for leaf in leaves]
+    subject = message.protected.subject.lower() if message.protected else ""
+    return token in subject or any(token.encode() in text for text in texts)

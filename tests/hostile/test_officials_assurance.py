@@ -1,5 +1,6 @@
 """How sure a decision is: a level holds for nothing that stands outside of what makes it sure."""
 
+import base64
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,18 @@ def test_protected_headers_make_it_surer(node: Node) -> None:
     subject, to = ask(node, "NZ-1")
     inside = {"From": LI.address, "To": to, "Subject": subject}
     node.take(signed("PASS", subject, to, inside=inside))
+    assert levels(node) == [(Decision.PASS, Assurance.SIGNED_PROTECTED)]
+
+
+@pytest.mark.parametrize("where", ["subject", "text"])
+def test_a_token_that_is_encoded_is_found_in_what_was_signed(node: Node, where: str) -> None:
+    """Mail programs encode what is not Latin, and with it all that stands beside it."""
+    subject, to = ask(node, "NZ-1")
+    inside = {"From": LI.address, "To": CHINA.address}
+    inside["Subject"] = f"回复 {subject[-20:]}" if where == "subject" else "回复"
+    quoted = base64.encodebytes(f"通过\r\n> 请写信至 {to if where == 'text' else ''}\r\n".encode()).decode()
+    inside["Content-Transfer-Encoding"] = "base64"
+    node.take(signed(quoted.replace("\n", "\r\n"), subject, to, inside=inside))
     assert levels(node) == [(Decision.PASS, Assurance.SIGNED_PROTECTED)]
 
 
