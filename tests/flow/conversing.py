@@ -12,6 +12,7 @@ from ecertmail.core import ticket as tickets
 from ecertmail.core.deadline import Hours
 from ecertmail.edge.openpgp import OpenPgpEngine
 from ecertmail.edge.templates import JinjaTemplates
+from ecertmail.flow.enrol import Enroller
 from ecertmail.flow.inquire import Inquirer
 from ecertmail.flow.inquiry_book import InquiryBook
 from ecertmail.flow.inquiry_post import InquiryPost
@@ -138,7 +139,7 @@ class Side:
     def employ(self, *officials: Official) -> None:
         with self.ledger.transaction() as tx:
             for official in officials:
-                tx.officials.add(official)
+                Enroller(tx=tx, log=Log(), now=self.now).add(official)
 
     def issue(
         self, number: str = NUMBER, issuer: str = "self", status: CertificateStatus = CertificateStatus.ISSUED
