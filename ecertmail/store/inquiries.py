@@ -116,7 +116,7 @@ class InquiryTable:
 
 def listed(db: Connection, *states: InquiryState) -> list[Listed]:
     """Return the inquiries in these states, the newest first; a ledger that was not migrated yet has none."""
-    if not _is_there(db):
+    if not is_there(db):
         return []
     marks = ",".join("?" * len(states))
     rows = db.execute(f"{_SELECT}, {_ASKER} FROM inquiry i WHERE i.state IN ({marks}) ORDER BY i.id DESC", states)
@@ -126,20 +126,21 @@ def listed(db: Connection, *states: InquiryState) -> list[Listed]:
 def conversation(db: Connection, inquiry_id: int) -> tuple[Inquiry, list[Utterance]] | None:
     """Return one inquiry and all that was said in it."""
     table = InquiryTable(db.cursor())
-    inquiry = table.get(inquiry_id) if _is_there(db) else None
+    inquiry = table.get(inquiry_id) if is_there(db) else None
     return None if inquiry is None else (inquiry, table.thread(inquiry.id))
 
 
 def counted(db: Connection, now: datetime) -> Waiting:
     """Count what waits, in an index that holds nothing else."""
-    if not _is_there(db):
+    if not is_there(db):
         return Waiting(open=0, overdue=0)
     row = db.execute("SELECT count(*), coalesce(sum(due_at<=?), 0) FROM inquiry WHERE state='open'", (iso(now),))
     waiting, overdue = row.fetchone()
     return Waiting(open=waiting, overdue=overdue)
 
 
-def _is_there(db: Connection) -> bool:
+def is_there(db: Connection) -> bool:
+    """Say whether the file has the tables of officials and inquiries, which came with one migration."""
     return db.execute("SELECT 1 FROM sqlite_master WHERE name='inquiry'").fetchone() is not None
 
 

@@ -72,6 +72,8 @@ class LedgerReader:
 
     def __init__(self, path: Path) -> None:
         self._db = database.open_reader(path)
+        # An older ecertmail made the file, and the service of this one has not run yet.
+        self._has_officials = inquiries.is_there(self._db)
 
     def close(self) -> None:
         """Close the connection."""
@@ -88,7 +90,7 @@ class LedgerReader:
             Found(
                 **dict(zip(_FIELDS, row, strict=True)),
                 versions=tuple(self._versions(row[0], row[1])),
-                decisions=tuple(officials.decisions(self._db, row[0], row[1])),
+                decisions=tuple(self.decisions(row[0], row[1])),
             )
             for row in rows
         ]
@@ -149,23 +151,23 @@ class LedgerReader:
 
     def officials(self) -> list[Official]:
         """Return every official, suspended ones too, the oldest first."""
-        return officials.officials(self._db)
+        return officials.officials(self._db) if self._has_officials else []
 
     def decided_by(self, official_id: str) -> tuple[int, Decided | None]:
         """Return how many decisions an official took, and the last."""
-        return officials.decided_by(self._db, official_id)
+        return officials.decided_by(self._db, official_id) if self._has_officials else (0, None)
 
     def decisions(self, issuer: str, number: str) -> list[Decided]:
         """Return all decisions on a certificate, the oldest first."""
-        return officials.decisions(self._db, issuer, number)
+        return officials.decisions(self._db, issuer, number) if self._has_officials else []
 
     def decision_at(self, entry: int) -> Decided | None:
         """Return the decision that is stored for an entry."""
-        return officials.decision_at(self._db, entry)
+        return officials.decision_at(self._db, entry) if self._has_officials else None
 
     def stray_decisions(self) -> list[int]:
         """Return the entries of decisions that the log knows nothing of, or that name a wrong successor."""
-        return officials.stray_decisions(self._db)
+        return officials.stray_decisions(self._db) if self._has_officials else []
 
     def inquiries(self, *states: InquiryState) -> list[Listed]:
         """Return the inquiries in these states, the newest first."""
