@@ -62,10 +62,13 @@ def what_counts(written: Written, level: Assurance, message: SignedMessage | Non
     return replace(written, subject=message.protected.subject if message.protected else "")
 
 
-def identity(written: Written, level: Assurance, token: str, signature: tuple[str, datetime | None]) -> str:
+def identities(
+    written: Written, level: Assurance, token: str, signature: tuple[str, datetime | None]
+) -> tuple[str, ...]:
     """Return what makes a mail the same mail, whatever servers added on its way and whoever sends it again.
 
-    Only what stands behind its level counts: somebody else could change the rest, and have it decide anew.
+    The first is to be remembered: only what stands behind its level counts, for somebody else could change the rest
+    and have it decide anew. The others are those that it had if it was less or more sure when it came before.
 
     Args:
         written: the mail.
@@ -73,11 +76,13 @@ def identity(written: Written, level: Assurance, token: str, signature: tuple[st
         token: of the ticket that it came with.
         signature: the MIC of what the official's own key signed, and when.
     """
-    signed = (signature[0], str(signature[1]))
     dkim = (written.date, written.subject, written.text)
-    plain = (written.message_id, token, *dkim)
-    facts = signed if level.meets(Assurance.SIGNED) else dkim if level is Assurance.TOKEN_DKIM else plain
-    return sha256("\n".join(facts).encode()).hexdigest()
+    facts = [(written.message_id, token, *dkim), dkim]
+    if level.meets(Assurance.SIGNED):
+        facts.insert(0, (signature[0], str(signature[1])))
+    elif level is Assurance.TOKEN_DKIM:
+        facts.reverse()
+    return tuple(sha256("\n".join(one).encode()).hexdigest() for one in facts)
 
 
 def signed_by(

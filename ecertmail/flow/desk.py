@@ -66,8 +66,8 @@ class Desk:
         given = self._given(tx, token)
         mine = token if given is not None and given.official == official.id else ""
         level, signed_at = self._assurance(examination, official, written, mine, openpgp)
-        identity = decision.identity(written, level, mine, (examination.mic, signed_at))
-        if tx.earlier(_who(official), identity) is not None:
+        identities = decision.identities(written, level, mine, (examination.mic, signed_at))
+        if any(tx.earlier(_who(official), one) is not None for one in identities):
             return Outcome.REPEATED
         written = decision.what_counts(written, level, examination.message)
         entry = tx.append([("written", record.canonical(of_written(spool_id, examination, official, level, now)))])[0]
@@ -76,7 +76,7 @@ class Desk:
             demands=demands, openpgp=openpgp, now=now,
         )  # fmt: skip
         mail = self._deal_with(visit, given, meant=bool(token))
-        self._remember(visit, identity, mail)
+        self._remember(visit, identities[0], mail)
         return Outcome.WRITTEN
 
     def _remember(self, visit: Visit, identity: str, mail: int | None) -> None:

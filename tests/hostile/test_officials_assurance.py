@@ -171,6 +171,19 @@ def test_a_mail_with_dkim_that_somebody_sends_again_with_another_message_id_deci
     assert [decision for decision, _ in levels(node)] == [Decision.PASS, Decision.REFUSE, Decision.PASS]
 
 
+@pytest.mark.parametrize("found", [("customs.example", ""), ("", "customs.example")])
+def test_a_mail_that_comes_twice_decides_once_though_the_dns_did_not_answer_once(
+    node: Node, found: tuple[str, str]
+) -> None:
+    subject, to = ask(node, "NZ-1")
+    passed = mail("PASS", subject, to, **DATED)
+    for domain in found:
+        with_dkim(node, domain)
+        node.border = Border(node.log)
+        node.take(b"Received: from relay.example by mx.example; today\r\n" + passed)
+    assert len(decisions(node)) == 1
+
+
 def test_dkim_speaks_for_a_token_only_where_the_subject_has_it(node: Node) -> None:
     """To is not signed by all: a mail to somebody else could be sent on to the address with the token."""
     with_dkim(node, "customs.example")
