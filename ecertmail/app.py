@@ -7,7 +7,6 @@ so is what our own authority issues.
 
 import asyncio
 import contextlib
-import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +60,7 @@ class Node:
         self._staged, self._stop, self._hup = (asyncio.Event() for _ in range(3))
         run = self._in_ledger_thread
         self._decider = Decider(self._processor(config), workers, run, self._staged.set, now, log)
-        self._intake = Intake(self._spool, self._in_spool_thread, _new_spool_id, self._decider.arrived.set, log)
+        self._intake = Intake(self._spool, self._in_spool_thread, steps.spool_ids(now), self._decider.arrived.set, log)
         self._readers = Readers(config, self._spool, self._intake, now, log)
         self._keys: tuple[KeyLife, ...] = ()
         self._spool_thread = ThreadPoolExecutor(1, "spool")
@@ -246,7 +245,3 @@ class Node:
 
     def _in_spool_thread(self, call: Callable[[], Any]) -> Awaitable[Any]:
         return self._loop.run_in_executor(self._spool_thread, call)
-
-
-def _new_spool_id() -> str:
-    return f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"

@@ -119,6 +119,11 @@ def publisher(config: Config, ledger: Ledger, served: Office, clock: Clock, log:
     )
 
 
+def spool_ids(clock: Clock) -> Callable[[], str]:
+    """Return what makes the ID of a message: when it came in, and something that cannot be guessed."""
+    return lambda: f"{clock():%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+
 def _message_ids(config: Config, clock: Clock) -> Callable[[], str]:
     return partial(_message_id, config.authority.address.rpartition("@")[2], clock)
 

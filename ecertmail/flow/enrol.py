@@ -26,7 +26,7 @@ class Enroller:
             PermanentError: the ID or the address is taken.
         """
         self.tx.officials.add(official)
-        self._record("official.added", official)
+        self.log.info("official.added", **self._recorded(official))
 
     def change(self, official: Official, state: OfficialState) -> None:
         """Put an official into another state.
@@ -35,12 +35,17 @@ class Enroller:
             PermanentError: the address went to another official meanwhile.
         """
         self.tx.officials.change(official.id, state, self.now)
-        self._record("official.changed", replace(official, state=state))
+        self.log.info("official.changed", **self._recorded(replace(official, state=state)))
 
-    def _record(self, event: str, official: Official) -> None:
+    def _recorded(self, official: Official) -> dict[str, str]:
+        """Write it into the log of the ledger, and return what the operator's says."""
         facts = of_official(official, self.by, self.spool_id, self.now)
         self.tx.append([("official", record.canonical(facts))])
         mail = {"id": self.spool_id} if self.spool_id else {}
-        self.log.info(
-            event, official=official.id, partner=official.partner, state=official.state.value, by=self.by, **mail
-        )
+        return {
+            "official": official.id,
+            "partner": official.partner,
+            "state": official.state.value,
+            "by": self.by,
+            **mail,
+        }

@@ -6,8 +6,9 @@ import pytest
 
 from ecertmail.core import ticket
 from ecertmail.core.understand import understand
-from ecertmail.official import Decision, Language, Written
-from tests.builders import CHINA
+from ecertmail.letter import Letter, LetterKind, Shown
+from ecertmail.official import Decision, Language, Said, Written
+from tests.builders import CHINA, NOW
 from tests.flow.border import templates
 
 TOKEN = "d17.abcdefghijkl"
@@ -33,3 +34,28 @@ def test_a_link_opens_a_mail_that_is_understood(language: Language, number: str)
                 assert (said.decision, said.remark) == (choice.decision, remark)
         assert ticket.presented({unquote(parts.path)}, subject, {CHINA.address}) == TOKEN
     assert len(templates().words(language)) == len(Decision)
+
+
+ALL = {
+    Language.EN: "PASS ALL", Language.ZH: "通过 全部", Language.ES: "APROBAR TODOS", Language.FR: "ACCEPTER TOUS",
+    Language.RU: "ПРИНЯТЬ ВСЕ", Language.AR: "قبول الكل",  # noqa: RUF001
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", Language)
+def test_what_our_letters_teach_for_several_certificates_is_understood(language: Language) -> None:
+    numbers = ("NZ-1", "NZ-2")
+    words = templates().words(language)
+    shown = tuple(
+        Shown(number=number, status="70", choices=ticket.choices(words, number, TOKEN, CHINA.address))
+        for number in numbers
+    )
+    letter = Letter(kind=LetterKind.LOOKED_UP, language=language, authority="A", address=CHINA.address, reader="L",
+                    now=NOW, shown=shown)  # fmt: skip
+    told = " ".join(templates().render(letter).text.translate({0x2066: None, 0x2068: None, 0x2069: None}).split())
+    assert ALL[language] in told
+    for text, certain in ((ALL[language], True), (ALL[language].split()[0], False)):
+        written = Written(sender="l@customs.example", recipients=frozenset(), subject="", message_id="", text=text)
+        understood = understand(written, numbers)
+        assert understood.certain is certain
+        assert not certain or understood.said == (Said(decision=Decision.PASS, remark=""),)
