@@ -8,39 +8,22 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ecertmail.core.decision_words import (
-    ALL,
-    CONDITION,
-    CONDITIONAL,
-    JOINING,
-    LONE_NO,
-    LONGEST,
-    MEANING,
-    NOT_AFTER,
-    NOT_BEGINS,
-    OR,
-    REFUSAL,
-    SENTENCE,
-    TAKEN_BACK,
-    TAKEN_BACK_BELOW,
-)
+from ecertmail.core import decision_remark, opening
+from ecertmail.core.decision_remark import TRAILING, WORD
+from ecertmail.core.decision_words import ALL, JOINING, LONGEST, MEANING, SENTENCE
 from ecertmail.core.fold import folded, with_places
 from ecertmail.official import Decision
 
 _HEAD = 1000
 _LEAD = re.compile(
-    r"[\s*_\"'\u201c\u201d\u2018\u2019\u2022\u00b7\[({#\u2013\u2014-]{0,8}(?:\d{1,2}[.)]\s{0,3})?[*_\"'\u201c]{0,3}"
+    r"[\s*_\"'\u201c\u201d\u2018\u2019\u2022\u00b7\[({#`\u2705\u2714\ufe0f\u300a\u300c\u300e\u3010\u2013\u2014-]{0,8}(?:\d{1,2}[.)]\s{0,3})?[*_\"'\u201c]{0,3}"
 )
 _SPACE = re.compile(r"[\s,;:+&#()\[\]{}*_\"'=\u2013\u2014\u2116\u3001\u060c\u061b\u201c\u201d-]*")
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
-_CLAUSE = re.compile(r"[.!;,\u3002\u061b\u060c\n]")
-_STOP = re.compile(r"[.!;\u3002\u061b\n]")
 # a word that may be a certificate's number: with letters and digits, or with digits and strokes, and no date
 _UNKNOWN = (
     r"(?=[^\s,;:()]{6,40}(?![^\s,;:()]))(?=[^\s,;:()]*\d)"
     r"(?:[a-z][\w.-]*[\d/][\w./-]*\w|\d[\w.-]*[/-][\w./-]*[a-z/][\w./-]*\w)"
 )
-_TRAILING = " \t\r\n,;:.-\u2013\u2014=>)]*_\"'!\u3002\u3001\uff0c\uff1a\uff1b\uff01\u060c\u061b"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +45,7 @@ class Numbers:
         self.known: Mapping[str, str] = {" ".join(folded(number).split()): number for number in numbers}
         longest = sorted((number for number in self.known if number), key=len, reverse=True)
         known = "|".join(r"\s+".join(map(re.escape, number.split())) for number in longest)
-        self._known = re.compile(rf"(?<![\w/])(?:{known or '(?!)'})(?![\w/]|[-.]\w)")
+        self._known = re.compile(rf"(?<![^\W\u3040-\u9fff]|/)(?:{known or '(?!)'})(?![^\W\u3040-\u9fff]|/|[-.]\w)")
         self._unknown = re.compile(_UNKNOWN)
         self._shapes = {_shape(number) for number in self.known}
 
@@ -87,8 +70,7 @@ class Numbers:
 def read_line(line: str, numbers: Numbers) -> Line | None:
     """Read a line as a decision, or None if it does not begin as one."""
     text, places = with_places(line[:_HEAD])
-    lead = _LEAD.match(text)
-    at, spans = _numbers(text, lead.end() if lead else 0, numbers)
+    at, spans = _numbers(text, _end(_LEAD.match(text, opening.opened(text)), 0), numbers)
     decision, end = _decision(text, at)
     if decision is None:
         return None
@@ -103,6 +85,7 @@ def read_line(line: str, numbers: Numbers) -> Line | None:
     sentence = (
         gap.isspace()
         and not every
+        and not (decision is Decision.PASS and decision_remark.harmless(rest))
         and _word(rest, len(gap)) in (SENTENCE[decision] if len(found) < 2 else SENTENCE[Decision.PASS])
     )
     return Line(
@@ -112,17 +95,10 @@ def read_line(line: str, numbers: Numbers) -> Line | None:
         remark=_remark(line, places, rest_at),
         sentence=sentence and not found,
         doubt=(sentence and bool(found))
-        or _doubtful(decision, gap, rest)
+        or decision_remark.crossed(line[:_HEAD])
+        or decision_remark.doubtful(decision, gap, rest, alone=rest_at == end and not every)
         or _about_others(rest, found, every, numbers),
     )
-
-
-def contradicts(decision: Decision, text: str) -> bool:
-    """Say whether a remark on a PASS speaks of a refusal, or takes the PASS back."""
-    if decision is not Decision.PASS:
-        return False
-    remark = folded(text[:4000])
-    return bool(REFUSAL.search(remark) or TAKEN_BACK_BELOW.search(remark))
 
 
 def _numbers(text: str, at: int, numbers: Numbers) -> tuple[int, list[tuple[int, int]]]:
@@ -136,7 +112,7 @@ def _numbers(text: str, at: int, numbers: Numbers) -> tuple[int, list[tuple[int,
             at = end = number.end()
             found.append(number.span())
             continue
-        word = _WORD.match(text, at)
+        word = WORD.match(text, at)
         if word is None or word[0] not in JOINING:
             return end, found
         at = word.end() + (text[word.end() : word.end() + 1] == ".")
@@ -148,7 +124,7 @@ def _decision(text: str, at: int) -> tuple[Decision | None, int]:
     found: tuple[Decision | None, int] = (None, at)
     phrase = ""
     for _ in range(LONGEST):
-        word = _WORD.match(text, at)
+        word = WORD.match(text, at)
         if word is None:
             break
         phrase = f"{phrase} {word[0]}".strip()
@@ -160,12 +136,12 @@ def _decision(text: str, at: int) -> tuple[Decision | None, int]:
 
 def _every(text: str, at: int) -> tuple[int, bool]:
     """Say whether "all" stands here, alone or with the word for certificates: not "all good"."""
-    word = _WORD.match(text, _end(_SPACE.match(text, at), at))
+    word = WORD.match(text, _end(_SPACE.match(text, at), at))
     if word is None or word[0] not in ALL:
         return at, False
     end = word.end()
     for _ in range(2):
-        more = _WORD.match(text, end + (text[end : end + 1] == " "))
+        more = WORD.match(text, end + (text[end : end + 1] == " "))
         if more is None or more[0] not in JOINING:
             break
         end = more.end()
@@ -175,50 +151,8 @@ def _every(text: str, at: int) -> tuple[int, bool]:
 
 def _gap(rest: str) -> str:
     """What stands between a decision and the first word of its remark."""
-    word = _WORD.search(rest)
+    word = WORD.search(rest)
     return rest[: word.start()] if word else rest
-
-
-def _doubtful(decision: Decision, gap: str, rest: str) -> bool:
-    """Say whether what follows a decision asks it, negates it, makes it conditional, or offers another one."""
-    if "?" in gap or "\u061f" in gap or "\u2049" in gap:
-        return True
-    clause = _STOP.split(rest[len(gap) :] if "." in gap else rest, maxsplit=1)[0]
-    if decision is not Decision.REQUEST and re.search(r"[?\u061f]", clause):
-        return True
-    words = _WORD.findall(clause)
-    if not (re.search(r"[.!:\u3002\n]", gap)) and _offers_another(decision, words):
-        return True
-    if (
-        words
-        and words[0] in LONE_NO
-        and not _CLAUSE.split(clause.lstrip(_TRAILING + "/"), maxsplit=1)[0][len(words[0]) :].strip()
-    ):
-        return True
-    return _turned_around(decision, words, attached=gap.isspace())
-
-
-def _offers_another(decision: Decision, words: Sequence[str]) -> bool:
-    for word in words[:4]:
-        other = MEANING.get(word)
-        if other is not None:
-            return other is not decision
-        if word not in OR:
-            return False
-    return False
-
-
-def _turned_around(decision: Decision, words: Sequence[str], *, attached: bool) -> bool:
-    if decision is not Decision.PASS:
-        return bool(TAKEN_BACK & set(words[:1]))
-    near = words[:12] if attached else words[:2]
-    return (
-        not NOT_AFTER.isdisjoint(near)
-        or not TAKEN_BACK.isdisjoint(words[:2])
-        or not CONDITION.isdisjoint(words[:2])
-        or any(word.startswith(NOT_BEGINS) for word in words[:2])
-        or bool(REFUSAL.search(" ".join(words)) or CONDITIONAL.search(" ".join(words)))
-    )
 
 
 def _about_others(rest: str, found: Sequence[str], every: bool, numbers: Numbers) -> bool:
@@ -231,11 +165,11 @@ def _about_others(rest: str, found: Sequence[str], every: bool, numbers: Numbers
 
 def _remark(line: str, places: Sequence[int], at: int) -> str:
     start = places[at] if at < len(places) else len(line[:_HEAD])
-    return line[start:].lstrip(_TRAILING)
+    return line[start:].lstrip(TRAILING)
 
 
 def _word(text: str, at: int) -> str:
-    found = _WORD.match(text, at)
+    found = WORD.match(text, at)
     return found[0] if found else ""
 
 

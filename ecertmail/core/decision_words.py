@@ -45,14 +45,21 @@ def _set(text: str) -> frozenset[str]:
 
 _MEANS = {
     _PASS: _set(
-        "pass|passed|passes|approve|approved|accept|accepted|通过|通過|合格|准予通过|审核通过|同意通过"
+        "pass|passed|passes|approve|approved|accept|accepted|we accept|i accept|we approve|i approve"
+        "|we pass|已通过|已审核通过|查验合格|检验合格|验讫通过|准予放行|同意放行|同意|审核合格|准予通過"
+        "|同意通過|審核通過|已通過|准予放行|aceptamos|aprobamos|se acepta|se aprueba|todo conforme"
+        "|estamos conformes|j'accepte|nous acceptons|j'approuve|nous approuvons|certificat accepte"
+        "|принимаем|пропускаем|разрешено|نوافق|نقبل|تم القبول|تمت الموافقة|الشهادة مقبولة|通过|通過|合格"
+        "|准予通过|审核通过|同意通过"
         "|予以通过|核准|放行|aprobar|aprobado"
         "|aprobada|aprobados|apruebo|aceptar|aceptado|aceptada|acepto|conforme|pasa|accepter|accepté|acceptée"
         "|acceptés|accepte|validé|validée|valider|approuvé|approuver|принять|пропустить"
         "|пропущено|одобрено|одобрить|قبول|مقبول|مقبولة|موافق|موافقة|قبلت|اجتاز|akzeptiert|bestanden|angenommen"
     ),
     _REFUSE: _set(
-        "refuse|refused|reject|rejected|rejection|refusal|拒绝|拒絕|不合格|不通过|不通過|未通过|未通過"
+        "we refuse|i refuse|we reject|i reject|拒绝通过|拒絕通過|不同意|不予放行|se rechaza|rechazamos"
+        "|nous refusons|nous rejetons|отказываем|отклоняем|نرفض|تم الرفض|refuse|refused|reject|rejected"
+        "|rejection|refusal|拒绝|拒絕|不合格|不通过|不通過|未通过|未通過"
         "|不予通过|不予通過|退运|不准|拒收|rechazar"
         "|rechazado|rechazada|rechazados|rechazo|refuser|refusé|refusée|refusés|je refuse|rejeter|rejeté|rejetée"
         "|rejet|отказать|отказ|отказано|отклонить|отклонено|отклонён|отклоняю|رفض|مرفوض|مرفوضة|رفضت|ablehnen"
@@ -74,7 +81,7 @@ ALL = _set(
 )
 # what may stand between a decision and a number
 JOINING = _set(
-    "and|for|no|nr|nos|number|numbers|certificate|certificates|cert|ecert|the|this|y|e|et|le|la|les|el|los|n"
+    "re|and|for|no|nr|nos|number|numbers|certificate|certificates|cert|ecert|the|this|y|e|et|le|la|les|el|los|n"
     "|numero|certificado|certificados|certificat|certificats|и|для|сертификат|сертификата|сертификаты|و|رقم"
     "|شهادة|الشهادة|الشهادات|和|及|与|與|证书|證書|证书号|编号|und"
 )
@@ -91,7 +98,8 @@ _MORE = (
     "|получено|من|الى|على|طلبكم|on|as|at"
 )
 _MOST = (
-    "|please|with|him|he|she|we|i|onto|it|this|along|over|through|away|out|up|in|into|be|been|only|after|before|who|what|which|the"
+    "|please|with|him|he|she|we|i|onto|it|this|along|over|through|away|out|up|in|into|be|been|only|after"
+    "|before|who|what|which|the"
     "|a|an|any|rate|number|about|regarding|lo|los|las|el|la|para|con|cuando|como|les|le|mes|ma|mon|pour|par"
     "|est|sont|ce|cette|ces|aux|au|avec|sous|sera|был|была|было|были|к|во|что|как|бы|участие|меры|решение"
     "|будет|из|по|у|наши|мои|في|عن|ان|كان|تم|لكم|لك|هل|mit|von|wird|wurde|ist|sind|durch|unter"

@@ -1,5 +1,6 @@
 """Text as it is compared: without case, accents, width, tatweel, and marks that nobody sees."""
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -23,3 +24,8 @@ def with_places(text: str) -> tuple[str, list[int]]:
     """Return the text as it is compared, and for each of its characters the place where it stands in the original."""
     letters = list(map(_letter, text))
     return "".join(letters), [place for place, letter in enumerate(letters) for _ in letter]
+
+
+def folded_pattern(source: str) -> str:
+    r"""Return a regular expression for folded text: its words as they are compared, its escapes such as `\W` kept."""
+    return re.sub(r"\\.|[^\\]+", lambda found: found[0] if found[0][0] == "\\" else folded(found[0]), source)

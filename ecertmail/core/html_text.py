@@ -33,11 +33,19 @@ _SIGNATURES = re.compile(
     re.IGNORECASE,
 )
 _OUTLOOK_RULE = re.compile(r"border-top:\s?solid\s#(?:b5c4df|e1e1e1)|border-width:\s?1pt medium medium", re.IGNORECASE)
-_HIDDEN = re.compile(r"display:\s?none|visibility:\s?hidden|line-through", re.IGNORECASE)
+_HIDDEN = re.compile(
+    r"display:\s?none|visibility:\s?hidden|line-through|mso-hide:\s?all"
+    r"|(?:font-size|max-height|opacity):\s?0(?:\.0{1,9})?(?:px|pt|em|rem|%)?\s?(?:;|!|\Z)",
+    re.IGNORECASE,
+)
+_MOST_ATTRIBUTES = 2000  # libxml2 compares each attribute of an element with each other one
+_ATTRIBUTE = re.compile(rb"[\s/]+[^\s/]")
 
 
 def text(octets: bytes) -> str:
-    """Return the text of an HTML document in UTF-8; nothing for what libxml2 cannot read."""
+    """Return the text of an HTML document in UTF-8; nothing for what libxml2 cannot read, or not in time."""
+    if any(len(_ATTRIBUTE.findall(piece)) > _MOST_ATTRIBUTES for piece in octets.split(b">")):
+        return ""
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
     try:
         root = etree.fromstring(octets, parser)
@@ -90,7 +98,7 @@ def _instead(element: etree._Element) -> str | None:
     names = f"{element.get('class') or ''} {element.get('id') or ''}"
     if not isinstance(tag, str) or _UNSEEN.fullmatch(tag):
         return ""
-    if _HIDDEN.search(style):  # our line counts even where a client hides it
+    if _HIDDEN.search(style) or element.get("hidden") is not None:  # our line counts even where a client hides it
         return f"\n{ABOVE}\n" if ABOVE in "".join(map(str, element.itertext())) else ""
     if tag == "blockquote" or _QUOTES.search(names.lower()):
         return QUOTED

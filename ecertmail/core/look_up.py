@@ -6,6 +6,7 @@ only commas, semicolons and line breaks separate them.
 
 import re
 from collections.abc import Collection, Iterator
+from itertools import islice
 
 from ecertmail.core import printed, tag
 from ecertmail.core.entity import printable
@@ -17,7 +18,7 @@ from ecertmail.parties import OWN
 
 MOST, LONGEST = 50, 100
 
-_READ = 20_000
+_READ, _LINES = 20_000, 1000
 _VERBS = (
     "verify check 核查 核实 核實 核对 核對 查验 查驗 查询 查詢 验证 驗證 verificar verifique verifíquese comprobar"
     " vérifier vérifiez verification vérification verificación проверить проверьте проверка"
@@ -41,7 +42,7 @@ _TOKEN = re.compile(rf"[\[\u3010]\s*[a-z]\s*{tag.NUMBER}\s*\.\s*{tag.PATTERN}\s*
 _PREFIX = re.compile(r"\s*(?:[^\W\d_]{1,16}(?:\[\d{1,3}\])?\s?:|\[[^\]]{1,30}\])\s*")
 _BULLET = re.compile(r"\A\s*(?:[-*\u2022\u00b7]\s+|\(?[0-9]{1,2}[.)]\s+)")
 _BETWEEN = re.compile(r"[,;\u3001\u060c\u061b]|\s(?:and|et|y|и|و)\s|[和与與及]")
-_AROUND = " \t.:!?\u3002'\"\u2018\u2019\u201c\u201d\u00ab\u00bb\u300c\u300d<>[]"
+_AROUND = " \t.:!?*`\u3002'\"\u2018\u2019\u201c\u201d\u00ab\u00bb\u300c\u300d<>[]"
 _HAN_AFTER = re.compile(r"(?<=[0-9A-Za-z])\s*[\u4e00-\u9fff]+$")
 
 
@@ -89,7 +90,7 @@ def _numbers(subject: str, text: str) -> Iterator[str]:
     in_subject = _split(after or "")
     yield from in_subject
     going_on = after is not None and not in_subject
-    for line in filter(str.strip, text.splitlines()):
+    for line in islice(filter(str.strip, text.splitlines()), _LINES):
         after = _after_verb(line)
         if after is not None:
             yield from _split(after)

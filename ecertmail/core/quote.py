@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from ecertmail.core.fold import folded
-from ecertmail.core.quote_words import BEGINS, FORWARDED, FROM, NOTICE, ORIGINAL, OTHER, SENT_FROM, WROTE
+from ecertmail.core.quote_words import BEGINS, FORWARDED, FROM, HINT, NOTICE, ORIGINAL, OTHER, SENT_FROM, WROTE
 
 ABOVE = "##- ecertmail -##"
 MAX_LENGTH = 100_000
@@ -139,7 +139,7 @@ def _ends(lines: Sequence[str], at: int) -> bool:
     said = folded(line[:_LOOKED_AT]).strip(" \t*_>")
     if separator and any(c.isalpha() for c in separator["words"]):
         return True
-    if ORIGINAL.fullmatch(said.strip(":- ")) or FORWARDED.fullmatch(said.strip(":- ")):
+    if said in HINT or ORIGINAL.fullmatch(said.strip(":- ")) or FORWARDED.fullmatch(said.strip(":- ")):
         return True
     if len(line) <= 120 and SENT_FROM.match(said):
         return True

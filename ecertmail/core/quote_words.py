@@ -64,6 +64,13 @@ _FORWARDED = _table(
 ORIGINAL = re.compile("|".join(sorted(map(re.escape, _ORIGINAL))))
 FORWARDED = re.compile("|".join(sorted(map(re.escape, _FORWARDED))))
 
+# what stands below the marker in our letters, for clients that take the marker away
+HINT = _table(
+    "please write your answer above this line.|请在此行上方书写您的答复。|escriba su respuesta encima de esta línea."
+    "|veuillez écrire votre réponse au-dessus de cette ligne.|пожалуйста, пишите ответ над этой строкой."
+    "|يُرجى كتابة الرد فوق هذا السطر."
+)
+
 # what phones and apps put below a text
 SENT_FROM = re.compile(
     folded(

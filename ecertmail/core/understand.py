@@ -9,9 +9,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ecertmail.core.decision_line import Line, Numbers, contradicts, read_line
+from ecertmail.core.decision_line import Line, Numbers, read_line
+from ecertmail.core.decision_remark import contradicts
 from ecertmail.core.decision_words import NEGATION, NEGATION_SIGNS, REFUSAL
 from ecertmail.core.fold import folded
+from ecertmail.core.opening import bare
 from ecertmail.core.origin import is_reply
 from ecertmail.official import Decision, Said, Understood, Written
 
@@ -91,7 +93,7 @@ def _begin(body: _Body, said: Line | None, above: str, before: Sequence[str], kn
     if said.sentence:
         body.doubt = body.doubt or not said.numbers
         return
-    greeting = folded(" ".join(line[:400] for line in before))
+    greeting = bare(folded(" ".join(line[:400] for line in before)))
     negated = said.decision is Decision.PASS and (
         not NEGATION.isdisjoint(_WORDS.findall(greeting))
         or bool(REFUSAL.search(greeting) or NEGATION_SIGNS.search(greeting))

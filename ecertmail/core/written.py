@@ -11,6 +11,7 @@ from email.message import Message
 from ecertmail.core import header, html_text, quote, words
 from ecertmail.core.address import mailboxes
 from ecertmail.core.entity import MAX_DEPTH, BrokenError, Entity, decoded, parse, parts, printable
+from ecertmail.core.fold import folded
 from ecertmail.core.origin import is_automatic, is_forwarded
 from ecertmail.findings import FindingCode
 from ecertmail.official import File, Written
@@ -19,7 +20,9 @@ _RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Resent-To")
 _NO_FILES = re.compile(
     r"application/(pgp-signature|pgp-encrypted|(x-)?pkcs7-signature)|message/(delivery-status|disposition-notification)"
 )
-_BODY = {"text/plain", "text/html"}
+_BODY = ("text/plain", "text/html")
+_COMPARED, _FIRST_WORDS = 600, 25  # of a text that goes on
+_WORD = re.compile(r"[^\W_]+")
 
 
 def read(octets: bytes, *, dkim: frozenset[str] = frozenset(), file_octets: int = 5_000_000) -> Written | None:
@@ -32,8 +35,9 @@ def read(octets: bytes, *, dkim: frozenset[str] = frozenset(), file_octets: int 
     """
     try:
         top = parse(octets)
-        body = _body(top)
-        text = words.clean(body)[: quote.MAX_LENGTH]
+        text = other = words.clean(_body(top, "text/plain"))[: quote.MAX_LENGTH]
+        if b"multipart/alternative" in octets.lower():
+            other = words.clean(_body(top, "text/html"))[: quote.MAX_LENGTH]
         files = _files(top, file_octets)
     except BrokenError:
         return None
@@ -44,8 +48,8 @@ def read(octets: bytes, *, dkim: frozenset[str] = frozenset(), file_octets: int 
         subject=subject,
         message_id=header.text(top.header, "Message-ID"),
         date=header.text(top.header, "Date"),
-        text=quote.new_text(text),
-        automatic=is_automatic(top, subject),
+        text=_agreed(quote.new_text(text), quote.new_text(other)),
+        automatic=is_automatic(top, subject) or _is_invitation(top),
         forwarded=is_forwarded(subject, text),
         files=files,
         dkim=dkim,
@@ -58,16 +62,35 @@ def _recipients(head: Message) -> frozenset[str]:
     return frozenset[str]().union(*map(mailboxes, fields))
 
 
-def _body(entity: Entity, depth: int = 1) -> str:
-    """Return the text of the body: that of the first part that has any."""
+def _body(entity: Entity, first: str, depth: int = 1) -> str:
+    """Return the text of the body: that of the first part that has any, of alternatives that of the type `first`."""
     if not entity.type.startswith("multipart/"):
         return "" if _is_file(entity) else _leaf(entity)
     inner = _inner(entity, depth)
     if entity.type == "multipart/alternative":
-        inner.sort(key=lambda part: part.type != "text/plain")
+        inner.sort(key=lambda part: part.type != first)
     elif entity.type in {"multipart/signed", "multipart/encrypted", "multipart/report"}:
         inner = inner[:1]
-    return next((text for part in inner if (text := _body(part, depth + 1)).strip()), "")
+    return next((text for part in inner if (text := _body(part, first, depth + 1)).strip()), "")
+
+
+def _agreed(plain: str, html: str) -> str:
+    """Return the plain text; both, where neither alternative has all the words with which the other one begins.
+
+    A person saw only one of them, and what the two decide between them is then asked back.
+    """
+    if plain == html or _begins_in(plain, html) or _begins_in(html, plain):
+        return plain
+    return f"{html}\n{plain}"[: quote.MAX_LENGTH]
+
+
+def _begins_in(text: str, other: str) -> bool:
+    return set(_WORD.findall(folded(text[:_COMPARED]))[:_FIRST_WORDS]) <= set(_WORD.findall(folded(other)))
+
+
+def _is_invitation(top: Entity) -> bool:
+    """Say whether a calendar wrote a mail (RFC 6047 section 2.4): "Accepted" is then said of a meeting."""
+    return any(leaf.type == "text/calendar" and leaf.parameter("method") for leaf in _leaves(top))
 
 
 def _leaf(entity: Entity) -> str:
