@@ -20,6 +20,7 @@ from ecertmail import config as configuration
 from ecertmail.config import Config
 from ecertmail.core.door import Door, Limits
 from ecertmail.decider import Decider
+from ecertmail.desks import Office
 from ecertmail.edge import control, smtp_in, systemd
 from ecertmail.edge.smtp_out import SmarthostSender
 from ecertmail.edge.workers import Workers
@@ -59,6 +60,7 @@ class Node:
         self._tls = assemble.listener_tls(config)
         self._staged, self._stop, self._hup = (asyncio.Event() for _ in range(3))
         run = self._in_ledger_thread
+        self._office = steps.office(config, self._ledger, now, self._log)
         self._decider = Decider(self._processor(config), workers, run, self._staged.set, now, log)
         self._intake = Intake(self._spool, self._in_spool_thread, steps.spool_ids(now), self._decider.arrived.set, log)
         self._readers = Readers(config, self._spool, self._intake, now, log)
@@ -107,27 +109,27 @@ class Node:
             self._hup.clear()
             systemd.notify("RELOADING=1")
             try:
-                config, workers = await asyncio.to_thread(self._loaded)
+                config, office, workers = await asyncio.to_thread(self._loaded)
             except EcertmailError as error:
                 self._log.error("reload.failed", error=str(error))
             else:
-                self._config = config
+                self._config, self._office = config, office
                 self._decider.take(workers, self._processor(config))
                 self._log.info("reload.done", partners=len(config.partners))
                 self._readers.ring()
             systemd.notify("READY=1")
 
-    def _loaded(self) -> tuple[Config, Workers]:
+    def _loaded(self) -> tuple[Config, Office, Workers]:
         config = configuration.load(self._config.file)
+        office = steps.office(config, self._ledger, now, self._log)
         if self._tls.context is not None:
             assemble.load_certificate(self._tls.context, config)
         workers = examining.load_workers(config)
         workers.wait_until_ready()
-        return config, workers
+        return config, office, workers
 
     def _processor(self, config: Config) -> Processor:
         """Make what decides, with partners and officials as they are configured now."""
-        self._office = steps.office(config, self._ledger, now, self._log)
         return steps.processor(config, self._spool, self._ledger, self._office, now, self._log)
 
     def command(self, request: dict[str, str]) -> dict[str, object]:

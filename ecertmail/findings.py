@@ -69,6 +69,7 @@ class FindingCode(Enum):
     RESPONSE_STATUS = "The status code of the answer is none of 39 (pass), 41 (refuse) and 42 (request)."
     RESPONSE_UNREADABLE = "The answer or inquiry lacks what is named here, or it cannot be read."
     RESPONSE_MIXED = "Certificates and answers about certificates must not come in one mail; send two signed mails."
+    RESPONSE_OF_OURS = "Only a partner's node answers and asks about certificates; the issuing system does neither."
     INQUIRY_FILE_MISSING = "The inquiry names a file that is not attached to the same mail."
     INQUIRY_TOO_LARGE = "The inquiry has more than 100,000 octets of text, or more than 20 files."
     KEY_UNREADABLE = "The mail must offer one public OpenPGP key, and its text must name that key's fingerprint."

@@ -30,6 +30,16 @@ def line_of(file: Path, start: str) -> int:
         ('# starttls = "when-offered"', 'starttls = "always"', "send.starttls: Input should be 'never'"),
         ("[log]", "[logging]", "unknown key 'logging'; did you mean 'log'?"),
         ("# message_size = 25000000", "message_size = 0", "limits.message_size: Input should be greater than"),
+        ('# passes = "token"', 'passes = "sure"', "officials.passes: Input should be 'token', 'token+dkim'"),
+        ('# refuses = "token"', 'refuses = "none"', "officials.refuses: Input should be 'token', 'token+dkim'"),
+        ("# ticket_days = 30", "ticket_day = 30", "unknown key 'officials.ticket_day'; did you mean 'ticket_days'?"),
+        ("# answer_within_hours = 72.0", "answer_within_hours = inf", "inquiries.answer_within_hours: Input should be"),
+        (
+            "# answer_within_hours = 72.0",
+            "answer_within_hours = 1e300",
+            "inquiries.answer_within_hours: Input should be",
+        ),
+        ('# escalate_to = ""', 'escalate_to = "A <a@b.c>"', "inquiries.escalate_to: must be one plain mail"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(template: Installation, tmp_path: Path, old: str, new: str, says: str) -> None:
@@ -70,6 +80,7 @@ def test_one_address_for_two_partners_is_refused(china: Installation) -> None:
     ("commented", "value", "says"),
     [
         ('# schemas = ""', '"nowhere"', "this schema file is missing"),
+        ('# templates = ""', '"nowhere"', "this folder of templates is missing"),
         ('# certificate = ""', '"nowhere.pem"', "cannot be used as TLS certificate"),
         ("# require_starttls = false", "true", "TLS is asked for, but certificate is not set"),
         ('# ca_file = ""', '"nowhere.pem"', "ca_file cannot be read"),

@@ -10,8 +10,10 @@ from ecertmail import assemble, examining, mailboxes
 from ecertmail import config as configuration
 from ecertmail.cli import init_mailbox
 from ecertmail.cli.common import json_option, load, pairs, show_json
+from ecertmail.core import quote
 from ecertmail.core.address import normal
 from ecertmail.edge.keyring import GnupgKeyring
+from ecertmail.edge.templates import JinjaTemplates
 from ecertmail.errors import ConfigError
 
 
@@ -76,11 +78,12 @@ def _tell(folder: Path, fingerprint: str) -> None:
 @json_option
 @click.pass_context
 def check_config(context: click.Context, as_json: bool) -> None:
-    """Check the configuration, every partner, keys, schemas and TLS files; change nothing."""
+    """Check the configuration, every partner, keys, schemas, texts and TLS files; change nothing."""
     config = load(context)
     examining.load_examiner(config)
     assemble.listener_tls(config)
     mailboxes.check(config)
+    JinjaTemplates(quote.ABOVE, config.templates)
     assemble.outgoing(config)
     facts: list[tuple[str, object]] = [
         ("file", config.file),

@@ -26,6 +26,7 @@ REMARK = 10_000
 NUMBER = 100
 
 _RSM = "urn:un:unece:uncefact:data:standard:SPSAcknowledgement:17"
+TAG = f"{{{_RSM}}}{ROOT}"
 _RAM = "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:21"
 _UDT = "urn:un:unece:uncefact:data:standard:UnqualifiedDataType:21"
 _NAMES = {Decision.PASS: "Approved", Decision.REFUSE: "Rejected", Decision.REQUEST: "Pending"}
@@ -43,7 +44,7 @@ def document(decided: Decided, type_code: str, version_sha256: str, language: st
         version_sha256: the hash of the version that was decided on.
         language: of the remark.
     """
-    root = etree.Element(f"{{{_RSM}}}{ROOT}", nsmap={"rsm": _RSM, "ram": _RAM, "udt": _UDT})
+    root = etree.Element(TAG, nsmap={"rsm": _RSM, "ram": _RAM, "udt": _UDT})
     answer = etree.SubElement(root, f"{{{_RSM}}}SPSAcknowledgementDocument")
     issued = etree.SubElement(answer, f"{{{_RAM}}}IssueDateTime")
     etree.SubElement(issued, f"{{{_UDT}}}DateTime").text = timestamp(decided.at)

@@ -23,6 +23,7 @@ from ecertmail.parties import Assurance
 NAMESPACE = "urn:ecertmail:inquiry:1"
 ROOT = "inquiry"
 FILE = "inquiry.xml"
+TAG = f"{{{NAMESPACE}}}{ROOT}"
 MAX_FILES = 20
 MAX_CONTENT = 100_000
 
@@ -36,7 +37,7 @@ def document(message: Message, language: str) -> bytes:
     """Write the document; `language` is that of the content, empty if it is not known."""
     said = message.utterance
     default = {None: NAMESPACE}  # lxml-stubs does not know that None names the default namespace
-    root = etree.Element(_name(ROOT), nsmap=default, version="1", turn=said.turn.value, at=timestamp(said.at))  # type: ignore[arg-type]
+    root = etree.Element(TAG, nsmap=default, version="1", turn=said.turn.value, at=timestamp(said.at))  # type: ignore[arg-type]
     _add(root, "reference", legal.line(message.reference)[:_REFERENCE])
     _add(root, "certificate", legal.text(message.number))
     _add(root, "operator", legal.line(said.operator)[:_OPERATOR])
@@ -107,10 +108,10 @@ def _files(entries: Iterable[etree._Element], attachments: Iterable[Attachment])
     octets = {_digest(one.data): one.data for one in attachments}
     files = []
     for entry in entries:
-        name, wanted = entry.get("name", "")[:_NAME], entry.get("sha256", "").lower()
+        name, wanted = legal.line(entry.get("name", ""))[:_NAME], entry.get("sha256", "").lower()
         if wanted not in octets:
             return Finding(code=FindingCode.INQUIRY_FILE_MISSING, detail=name)
-        files.append(File(name=name, type=entry.get("type", "")[:_NAME], octets=octets[wanted]))
+        files.append(File(name=name, type=legal.line(entry.get("type", ""))[:_NAME], octets=octets[wanted]))
     return tuple(files)
 
 

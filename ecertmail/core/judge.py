@@ -116,6 +116,7 @@ def _objections(examination: Examination, policy: Policy, now: datetime) -> tupl
         rules.signed_lately(check, examination.envelope.received_at, policy),
         _for_us(examination, message, policy),
         rules.sure_enough(examination.assurance, partner),
+        rules.may_respond(partner) if examination.responses or examination.messages else None,
     )
     return tuple(finding for finding in found if finding)
 

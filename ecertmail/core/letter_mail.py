@@ -70,7 +70,7 @@ def draft(
 
 def attached(file: File) -> bytes:
     """Return a file under its own name (RFC 2231) and, for old clients, under one in ASCII."""
-    stem, dot, ending = printable(file.name).rpartition(".")
+    stem, dot, ending = re.split(r"[/\\]", printable(file.name))[-1].rpartition(".")  # never a path
     name = (stem or ending)[:_NAME] + (dot + ending[:10] if stem else "")
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", name) or "file"
     named = f'filename="{plain}"' if plain == name else f"filename*=utf-8''{quote(name, safe='') or plain}"

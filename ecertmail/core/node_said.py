@@ -22,6 +22,7 @@ MOST = 1000
 _SEEN = 2048
 _OPENING = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s+|<\?[^>]*>|<!--(?>.*?-->))*+<(?>[\w.-]+:)?([\w.-]+)", re.DOTALL)
 _SCHEMAS = {acknowledgement.ROOT: "sps-d17a", inquiry_document.ROOT: "inquiry"}
+_TAGS = {acknowledgement.TAG, inquiry_document.TAG}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,8 @@ def _parsed(leaf: Attachment, schemas: Mapping[str, Schema]) -> etree._Element |
     root = xml.parse(leaf.data, leaf.filename)
     if isinstance(root, Finding):
         return root
+    if root.tag not in _TAGS:  # the schema would not say that it is the namespace which is wrong
+        return Finding(code=FindingCode.PROFILE_UNKNOWN, where=leaf.filename, detail=str(root.tag)[:200])
     schema = schemas[_SCHEMAS[_root(leaf)]]
     if schema.valid(root):
         return root

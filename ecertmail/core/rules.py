@@ -11,7 +11,7 @@ from ecertmail.core.states import CERTIFICATE, ENDED
 from ecertmail.findings import Finding, FindingCode
 from ecertmail.message import SignatureCheck, SignedMessage
 from ecertmail.model import Certificate, CertificateStatus, Known
-from ecertmail.parties import Assurance, Partner, Policy
+from ecertmail.parties import OWN, Assurance, Partner, Policy
 
 
 def from_is_partner(message: SignedMessage, partner: Partner) -> Finding | None:
@@ -44,6 +44,11 @@ def bare_for_us(message: SignedMessage, policy: Policy) -> Finding | None:
     if message.protected is None or not message.protected.addressed:
         return Finding(code=FindingCode.HEADERS_NOT_PROTECTED)
     return addressed_to_us(message, policy)
+
+
+def may_respond(partner: Partner) -> Finding | None:
+    """Who issues does not decide: the key of the local issuing system speaks for no importing authority."""
+    return Finding(code=FindingCode.RESPONSE_OF_OURS) if partner.id == OWN else None
 
 
 def certificate_for_us(certificate: Certificate, message: SignedMessage, policy: Policy) -> Finding | None:

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from urllib.parse import quote
 import jinja2
 from jinja2 import meta
 
-from ecertmail.core import document, plain
+from ecertmail.core import document, plain, sample_letter
 from ecertmail.errors import ConfigError
 from ecertmail.letter import Letter, LetterKind, Paper, Rendered
 from ecertmail.official import Decision, Language
@@ -63,6 +64,8 @@ class JinjaTemplates:
         self._page = _page(self._folders)
         for environment in self._environments.values():
             _check(environment)
+        if folder is not None:
+            self._try(folder)
 
     def render(self, letter: Letter) -> Rendered:
         """Write a letter in its language; every value is escaped in the HTML.
@@ -84,6 +87,19 @@ class JinjaTemplates:
         return Rendered(
             subject=subject, text=f"{self._above}\n{own['hint']}\n\n{plain.text(groups, own['colon'])}", html=html
         )
+
+    def _try(self, folder: Path) -> None:
+        """Write every letter once: one that an operator's template cannot write would stop all mail."""
+        for language, kind in product(Language, LetterKind):
+            try:
+                subject = self.render(sample_letter.letter(kind, language)).subject
+            except ConfigError as error:
+                raise ConfigError(f"{folder}/{error}") from error
+            except Exception as error:
+                told = f"{type(error).__name__}: {error}"[:200]
+                raise ConfigError(f"{folder}/{language}/{kind}.txt: cannot be written ({told})") from error
+            if not subject.strip():
+                raise ConfigError(f"{folder}/{language}/{kind}.txt: the first line, which is the subject, is empty")
 
     def words(self, language: Language) -> Mapping[Decision, str]:
         """Return the word for each decision that a `mailto:` link writes."""
@@ -161,7 +177,7 @@ def _loaded(environment: jinja2.Environment, name: str) -> jinja2.Template:
     except jinja2.TemplateSyntaxError as error:
         raise ConfigError(f"{error.filename}: line {error.lineno}: {error.message}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{name}: this template cannot be read ({error})") from error
+        raise ConfigError(f"{name}: this template cannot be read ({error}); see [paths] templates") from error
 
 
 def _check(environment: jinja2.Environment) -> None:

@@ -7,10 +7,10 @@ and a number that is asked for in vain again and again, are an alarm, for forged
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 
 from ecertmail.core import shown as showing
-from ecertmail.core.look_up import may_decide, may_see
+from ecertmail.core.look_up import MOST, may_decide, may_see
 from ecertmail.core.near import near
 from ecertmail.letter import Paper, Shown, Unknown
 from ecertmail.looked_up import Asked, Held
@@ -48,7 +48,8 @@ class LookUps:
         """Look up what an active official asks for, in the commit that stages the answer."""
         pairs: list[Pair] = []
         unknown: list[Unknown] = []
-        for one in asked:
+        apart = chain.from_iterable(self._apart(tx, official, one) for one in asked)
+        for one in islice(dict.fromkeys(apart), MOST):
             found = self._found(tx, official, one)
             papers = [self._paper(one, held) for held in found]
             if not found:
@@ -118,6 +119,12 @@ class LookUps:
         if not found and asked.number != asked.number.upper():
             found = self._visible(tx, official, asked.number.upper())
         return [held for held in found if self._is_of(held, asked.issuer)] or found
+
+    def _apart(self, tx: Transaction, official: Official, asked: Asked) -> Sequence[Asked]:
+        """Numbers have blanks in them, and people put blanks between them: apart if only so one of them is known."""
+        pieces = [Asked(number=piece) for piece in asked.number.split()]
+        whole = len(pieces) < 2 or asked.sha256 or self._found(tx, official, asked)
+        return [asked] if whole or not any(self._found(tx, official, piece) for piece in pieces) else pieces
 
     def _near(self, tx: Transaction, official: Official, number: str) -> tuple[str, ...]:
         countries = self.countries(official.partner)

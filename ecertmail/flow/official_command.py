@@ -13,6 +13,7 @@ from ecertmail.errors import PermanentError
 from ecertmail.flow.enrol import Enroller
 from ecertmail.flow.order import Order, WrongError, full_id, new_id
 from ecertmail.official import Official, OfficialState
+from ecertmail.parties import OWN
 from ecertmail.ports import EventLog
 
 LISTED = 200
@@ -31,6 +32,8 @@ class OfficialCommander:
         Raises:
             WrongError: it cannot be done.
         """
+        if order.partner.id == OWN:
+            raise WrongError("The issuing system names no officials; the operator of this node does.")
         wanted = order.command.enrolment
         assert wanted is not None  # noqa: S101 - it would be wrong without
         does = {Deed.ADD: self._add, Deed.SUSPEND: self._suspend, Deed.LIST: _list}

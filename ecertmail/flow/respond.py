@@ -80,7 +80,9 @@ class Responder:
         wrong = _objection(visit.partner, held) if held is not None and turn is Turn.REQUEST else ""
         if wrong:
             return Answer(line=line, done=False, text=(wrong,))
-        text = self.inquiries(visit.tx, visit.partner, message, visit.spool_id, visit.openpgp, visit.now)
+        said = replace(message.utterance, assurance=_weaker(visit.level, message.utterance.assurance))
+        heard = replace(message, utterance=said)
+        text = self.inquiries(visit.tx, visit.partner, heard, visit.spool_id, visit.openpgp, visit.now)
         return Answer(line=line, done=turn is Turn.RESPONSE or held is not None, text=(text,))
 
     def _response(self, visit: _Visit, response: Response, *, asks: bool) -> Answer:
@@ -94,7 +96,7 @@ class Responder:
         decided = _decided(visit, response)
         earlier = next((one for one in visit.tx.officials.decisions(OWN, held.number) if _same(one, decided)), None)
         if earlier is not None:
-            return Answer(line=line, done=True, text=(f"is recorded already as entry {earlier.entry}",))
+            return _again(line, earlier)
         return Answer(line=line, done=True, text=self._record(visit, response, decided, held, asks=asks))
 
     def _record(
@@ -173,6 +175,15 @@ def _weaker(level: Assurance, told: str) -> Assurance:
 def _same(one: Decided, other: Decided) -> bool:
     names = ("partner", "number", "decision", "remark", "operator", "at")
     return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
+def _again(line: str, earlier: Decided) -> Answer:
+    """The same decision is not recorded twice; that a later one stands must not look like success."""
+    told = f"is recorded already as entry {earlier.entry}"
+    if earlier.superseded_by is None:
+        return Answer(line=line, done=True, text=(told,))
+    text = f"{told}, after which entry {earlier.superseded_by} came; to return to it, send it with the new time"
+    return Answer(line=line, done=False, text=(text,))
 
 
 def _question(decided: Decided) -> Message:

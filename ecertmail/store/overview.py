@@ -75,7 +75,7 @@ def read(folder: Path, now: datetime) -> Overview:
             subscriptions=tuple(subscriptions.read(row) for row in rows),
             trouble=_trouble(ledger, now - timedelta(days=TROUBLE_DAYS)),
             alarms=int(ledger.execute("SELECT count(*) FROM alarm WHERE cleared_at=''").fetchone()[0]),
-            officials=_counts(ledger, "official", "state"),
+            officials=_counts(ledger, "official", "state") if inquiries.is_there(ledger) else {},
             inquiries=inquiries.counted(ledger, now),
         )
 

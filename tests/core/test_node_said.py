@@ -83,7 +83,7 @@ REFUSED: dict[str, tuple[tuple[Attachment, ...], FindingCode]] = {
     "with other XML": ((leaf(INQUIRY), SEAL_LEAF, leaf(b"<x/>", "c.xml")), FindingCode.RESPONSE_MIXED),
     "a bad status": ((leaf(ACK.replace(b">41<", b">1<")),), FindingCode.RESPONSE_STATUS),
     "no such element": ((leaf(ACK.replace(b"StatusCode", b"StatuzCode")),), FindingCode.SCHEMA_INVALID),
-    "another namespace": ((leaf(INQUIRY.replace(b"inquiry:1", b"inquiry:2")),), FindingCode.SCHEMA_INVALID),
+    "another namespace": ((leaf(INQUIRY.replace(b"inquiry:1", b"inquiry:2")),), FindingCode.PROFILE_UNKNOWN),
     "no file": ((leaf(INQUIRY),), FindingCode.INQUIRY_FILE_MISSING),
     "a DOCTYPE": ((leaf(ACK.replace(b"?>", b"?><!-- --><!DOCTYPE a>")), leaf(ACK)), FindingCode.RESPONSE_MIXED),
     "broken": ((leaf(ACK[:-9]),), FindingCode.XML_MALFORMED),

@@ -1,6 +1,7 @@
 """Letters in six languages: complete, the same in text and in HTML, and nothing that a value holds can change them."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
@@ -434,8 +435,26 @@ def test_a_missing_folder_is_found_at_start(tmp_path: Path) -> None:
         JinjaTemplates(ABOVE, tmp_path / "nowhere")
 
 
-def test_a_value_that_no_certificate_has_is_found_when_it_is_written(tmp_path: Path) -> None:
-    (tmp_path / "en").mkdir()
-    (tmp_path / "en/help.txt").write_text("Help\n\n{{ words.page.nothing }}", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"en/help\.txt: .*nothing"):
-        JinjaTemplates(ABOVE, tmp_path).render(minimal(LetterKind.HELP, Language.EN))
+UNWRITABLE = {
+    "a word that nobody knows": ("en/help.txt", "Help\n\n{{ words.page.nothing }}", r"/en/help\.txt: .*nothing"),
+    "a value that no certificate has": ("zh/arrived.txt", "A\n\n{{ shown[0].seal }}", r"/zh/arrived\.txt: .*'seal'"),
+    "a sum that has no end": ("ar/help.txt", "A\n\n{{ 1 / 0 }}", r"/ar/help\.txt: cannot be written \(ZeroDivision"),
+    "a letter within itself": ("en/help.txt", "A\n{% include 'help.txt' %}", r"/en/help\.txt: .*Recursion"),
+    "a letter without a subject": ("fr/help.txt", "", r"/fr/help\.txt: the first line"),
+    "a page of another program": ("page.html", "<p>{{ unsubscribe_url }}</p>", "unsubscribe_url"),
+}
+
+
+@pytest.mark.parametrize("name", UNWRITABLE)
+def test_a_letter_that_cannot_be_written_is_found_at_start(tmp_path: Path, name: str) -> None:
+    """A daemon that finds it out later cannot answer the mail at hand, and stops at it."""
+    path, content, message = UNWRITABLE[name]
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+    (tmp_path / path).write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        JinjaTemplates(ABOVE, tmp_path)
+
+
+def test_a_folder_with_all_of_our_own_texts_is_good(tmp_path: Path) -> None:
+    shutil.copytree(PACKAGED, tmp_path / "own", ignore=shutil.ignore_patterns("words.toml"))
+    JinjaTemplates(ABOVE, tmp_path / "own")

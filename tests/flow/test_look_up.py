@@ -119,6 +119,25 @@ def test_a_certificate_is_told_with_its_fields_and_its_history_in_the_order_of_t
     )
 
 
+@pytest.mark.parametrize(
+    ("asked", "known", "unknown"),
+    [
+        ("NZ/1 NZ/2", ["NZ/1", "NZ/2"], []),
+        ("NZ/1 XX/9", ["NZ/1"], ["XX/9"]),
+        ("NZ 7 A", ["NZ 7 A"], []),
+        ("NZ 7 B", [], ["NZ 7 B"]),
+    ],
+)
+def test_blanks_are_within_a_number_unless_only_its_pieces_are_known(
+    office: Office, asked: str, known: list[str], unknown: list[str]
+) -> None:
+    for number in ("NZ/1", "NZ/2", "NZ 7 A"):
+        office.record(number)
+    found = office.ask(OURS, asked)
+    assert [shown.number for shown, _ in found.pairs] == known
+    assert [one.number for one in found.unknown] == unknown
+
+
 def test_several_are_told_in_the_order_asked_and_each_once(office: Office) -> None:
     for number in ("NZ/1", "NZ/2", "NZ/3"):
         office.record(number)
