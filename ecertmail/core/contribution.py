@@ -1,6 +1,6 @@
 """What is kept of something said in a conversation, and whether it was said before."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from unicodedata import category
@@ -50,9 +50,10 @@ def is_said(thread: Iterable[Utterance], utterance: Utterance) -> bool:
     return any((_second(one), _what(one)) == (_second(utterance), _what(utterance)) for one in thread)
 
 
-def repeats(thread: Sequence[Utterance], utterance: Utterance) -> bool:
-    """Say whether a contribution only repeats the last one of a thread."""
-    return bool(thread) and _what(thread[-1]) == _what(utterance)
+def repeats(newest: Iterator[Utterance], utterance: Utterance) -> bool:
+    """Say whether a contribution only repeats the newest one, which comes first."""
+    last = next(newest, None)
+    return last is not None and _what(last) == _what(utterance)
 
 
 def _second(utterance: Utterance) -> object:

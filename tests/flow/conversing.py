@@ -108,23 +108,22 @@ class Side:
         )
 
     @property
+    def known(self) -> dict[str, Partner]:
+        return {one.id: one for one in self.partners}
+
+    @property
     def letters(self) -> InquiryPost:
-        look_ups = LookUps(
-            authority=self.authority, partners={one.id: one for one in self.partners}, misses_to_alarm=5, log=self.log
-        )
+        look_ups = LookUps(authority=self.authority, partners=self.known, misses_to_alarm=5, log=self.log)
         offers = Offers(post=self.post, look_ups=look_ups)
+        office = f"office@{self.authority.country.lower()}.example"
         return InquiryPost(
-            post=self.post,
-            show=offers.plain,
-            offer=offers.one,
-            operator=self.operator,
-            escalate_to=f"office@{self.authority.country.lower()}.example",
+            post=self.post, show=offers.plain, offer=offers.one, operator=self.operator, escalate_to=office
         )
 
     @property
     def inquirer(self) -> Inquirer:
         return Inquirer(
-            partners={one.id: one for one in self.partners},
+            partners=self.known,
             post=self.letters,
             book=InquiryBook(hours=self.hours, log=self.log),
             file_octets=1000,
@@ -134,7 +133,8 @@ class Side:
 
     @property
     def watch(self) -> InquiryWatch:
-        return InquiryWatch(ledger=self.ledger, post=self.letters, book=self.inquirer.book, log=self.log)
+        book = self.inquirer.book
+        return InquiryWatch(ledger=self.ledger, post=self.letters, book=book, partners=self.known, log=self.log)
 
     def employ(self, *officials: Official) -> None:
         with self.ledger.transaction() as tx:
@@ -216,9 +216,7 @@ class Side:
 
     def kinds(self) -> list[str]:
         reader = LedgerReader(self.folder / "ledger.db")
-        found = [entry.kind for entry in reader.tail(1000)]
-        reader.close()
-        return found
+        return [entry.kind for entry in reader.tail(1000)]
 
     def log_faults(self) -> Iterator[str]:
         """What does not hold in the log; the certificates here have no entries that describe them."""
