@@ -1,6 +1,6 @@
 """Inquiries: what an official asks of the authority that issued a certificate, and what is answered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -98,6 +98,9 @@ class Inquiries(Protocol):
 
     def thread(self, inquiry_id: int) -> list[Utterance]:
         """Return all that was said, the oldest first."""
+
+    def newest(self, inquiry_id: int) -> Iterator[Utterance]:
+        """Yield what was said, the newest first; each with its files in memory only while it is looked at."""
 
     def waiting(self) -> Sequence[Inquiry]:
         """Return every open inquiry, the oldest first."""

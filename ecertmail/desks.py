@@ -81,7 +81,7 @@ def office(config: Config, ledger: Ledger, new_message_id: Callable[[], str], lo
         desk=desk,
         arrivals=Arrivals(post=post, look_ups=look_ups),
         inquirer=inquirer,
-        watch=InquiryWatch(ledger=ledger, post=letters, book=book, log=log),
+        watch=InquiryWatch(ledger=ledger, post=letters, book=book, partners=partners, log=log),
         responder=Responder(inquiries=inquirer.receive, log=log),
     )
 

@@ -35,6 +35,7 @@ class Materials:
     both: bool
     dkim: Literal["nobody", "ourselves", "mail-server"] = "nobody"
     authserv_id: str = ""
+    file_octets: int = 5_000_000
 
 
 def materials(config: Config) -> Materials:
@@ -55,6 +56,7 @@ def materials(config: Config) -> Materials:
         both="gnupg" in section.verify_with,
         dkim=config.settings.officials.dkim,
         authserv_id=config.settings.officials.authserv_id,
+        file_octets=config.settings.inquiries.file_octets,
     )  # fmt: skip
 
 
@@ -74,7 +76,11 @@ def examiner(made_of: Materials, signer: pgp.OpenPgpEngine | None = None) -> Exa
     partners = {fingerprint: partner for partner in made_of.partners for fingerprint in partner.fingerprints}
     loaded = schemas.load(made_of.schemas)
     return Examiner(
-        openpgp=signer or _engine(made_of), partners=partners, schemas=loaded, authenticate=authenticator(made_of)
+        openpgp=signer or _engine(made_of),
+        partners=partners,
+        schemas=loaded,
+        authenticate=authenticator(made_of),
+        file_octets=made_of.file_octets,
     )
 
 

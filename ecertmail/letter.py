@@ -35,6 +35,7 @@ class Reason(StrEnum):
     LEVEL = "level"
     WITHDRAWN = "withdrawn"
     REPLACED = "replaced"
+    CHANGED = "changed"
     CLOSED = "closed"
 
 

@@ -55,7 +55,8 @@ class Protected:
 
     `from_address` is the outer one where there is none inside, and None for one that is not one plain address.
     `addressed` says whether there is a To or Cc at all, `complete` whether there is a From as well. `receipt_to` is
-    where the sender asks a receipt to go (Disposition-Notification-To, RFC 8098), None for nowhere.
+    where the sender asks a receipt to go (Disposition-Notification-To, RFC 8098), None for nowhere. `subject` is empty
+    where there is none inside.
     """
 
     from_address: str | None
@@ -63,6 +64,7 @@ class Protected:
     addressed: bool = False
     complete: bool = False
     receipt_to: str | None = None
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,6 +119,7 @@ class Written:
     subject: str
     message_id: str
     text: str
+    date: str = ""
     automatic: bool = False
     forwarded: bool = False
     files: tuple["File", ...] = ()
@@ -128,11 +129,15 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """Something attached to a mail: kept, shown by name, never opened."""
+    """Something attached to a mail: kept, shown by name, never opened.
+
+    `left_out` is the size of one that was too large to be kept, which then has no octets.
+    """
 
     name: str
     type: str
     octets: bytes = field(repr=False)
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

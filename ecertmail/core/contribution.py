@@ -1,6 +1,6 @@
 """What is kept of something said in a conversation, and whether it was said before."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from unicodedata import category
@@ -31,11 +31,12 @@ def within(files: Iterable[File], limit: int) -> tuple[tuple[File, ...], tuple[s
     left_out: list[str] = []
     room = limit
     for file in files:
-        if len(file.octets) <= room:
+        size = file.left_out or len(file.octets)
+        if size <= room and not file.left_out:
             kept.append(file)
-            room -= len(file.octets)
+            room -= size
         else:
-            left_out.append(f"✗ {printable(file.name)} ({_megabytes(len(file.octets))} > {_megabytes(room)})")
+            left_out.append(f"✗ {printable(file.name)} ({_megabytes(size)} > {_megabytes(room)})")
     return tuple(kept), tuple(left_out)
 
 
@@ -49,9 +50,10 @@ def is_said(thread: Iterable[Utterance], utterance: Utterance) -> bool:
     return any((_second(one), _what(one)) == (_second(utterance), _what(utterance)) for one in thread)
 
 
-def repeats(thread: Sequence[Utterance], utterance: Utterance) -> bool:
-    """Say whether a contribution only repeats the last one of a thread."""
-    return bool(thread) and _what(thread[-1]) == _what(utterance)
+def repeats(newest: Iterator[Utterance], utterance: Utterance) -> bool:
+    """Say whether a contribution only repeats the newest one, which comes first."""
+    last = next(newest, None)
+    return last is not None and _what(last) == _what(utterance)
 
 
 def _second(utterance: Utterance) -> object:

@@ -15,6 +15,7 @@ from ecertmail.core.entity import Entity, printable
 from ecertmail.message import Protected, Traits
 
 LOOP = "X-Loop"
+SUBJECT = 1000  # characters: a ticket's token stands at the end of a subject that clients and gateways make longer
 BULK = frozenset({"bulk", "junk", "list"})
 
 
@@ -50,6 +51,7 @@ def protected(part: Entity, outer: Message) -> Protected | None:
         addressed=bool(fields),
         complete=bool(fields) and "From" in part.header,
         receipt_to=single_mailbox(_unfold(part.header.get("Disposition-Notification-To", ""))),
+        subject=text(part.header, "Subject", SUBJECT),
     )
 
 

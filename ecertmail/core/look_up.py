@@ -13,7 +13,7 @@ from ecertmail.core.entity import printable
 from ecertmail.core.fold import folded
 from ecertmail.core.typed import plain
 from ecertmail.looked_up import Asked
-from ecertmail.official import Official
+from ecertmail.official import Official, Role
 from ecertmail.parties import OWN
 
 MOST, LONGEST = 50, 100
@@ -78,8 +78,11 @@ def may_see(official: Official, partner_countries: Collection[str], exporting: s
 
 
 def may_decide(official: Official, issuer: str, partner_countries: Collection[str], importing: str) -> bool:
-    """Say whether an official decides on a certificate: the importing side does, never the authority that issued it."""
-    if official.partner == issuer:
+    """Say whether an official decides on a certificate: the importing side does, never the authority that issued it.
+
+    Who answers inquiries about what this authority issued does not decide on what others did.
+    """
+    if official.partner == issuer or official.role is not Role.CHECKS:
         return False
     return official.partner == OWN or importing in partner_countries
 

@@ -15,6 +15,7 @@ from ecertmail.core.tag import NUMBER, PATTERN, extended, extension, tag
 from ecertmail.letter import Choice
 from ecertmail.official import Decision, Purpose, Ticket
 
+MOST = 2**63 - 1  # tickets in an SQLite file
 _LETTERS = "".join(purpose.value for purpose in Purpose)
 _TOKEN = re.compile(rf"([{_LETTERS}])({NUMBER})\.{PATTERN}")
 _BRACKETED = re.compile(rf"[\[\u3010]\s*([{_LETTERS}])\s*({NUMBER})\s*\.\s*({PATTERN})\s*[\]\u3011]", re.IGNORECASE)
@@ -35,7 +36,7 @@ def is_good(secret: bytes, ticket: Ticket, given: str) -> bool:
 def named(given: str) -> tuple[Purpose, int] | None:
     """Return which ticket a token says that it is of; None if it is no token."""
     match = _TOKEN.fullmatch(given)
-    return (Purpose(match[1]), int(match[2])) if match else None
+    return (Purpose(match[1]), int(match[2])) if match and int(match[2]) <= MOST else None
 
 
 def address(mailbox: str, given: str) -> str:

@@ -23,7 +23,6 @@ _NO_FILES = re.compile(
 _BODY = ("text/plain", "text/html")
 _COMPARED, _FIRST_WORDS = 600, 25  # of a text that goes on
 _WORD = re.compile(r"[^\W_]+")
-_SUBJECT = 1000  # a ticket's token stands at the end of a subject that clients and gateways make longer
 
 
 def read(octets: bytes, *, dkim: frozenset[str] = frozenset(), file_octets: int = 5_000_000) -> Written | None:
@@ -42,12 +41,13 @@ def read(octets: bytes, *, dkim: frozenset[str] = frozenset(), file_octets: int 
         files = _files(top, file_octets)
     except BrokenError:
         return None
-    subject = header.text(top.header, "Subject", _SUBJECT)
+    subject = header.text(top.header, "Subject", header.SUBJECT)
     return Written(
         sender=header.sender(top.header),
         recipients=_recipients(top.header),
         subject=subject,
         message_id=header.text(top.header, "Message-ID"),
+        date=header.text(top.header, "Date"),
         text=_agreed(quote.new_text(text), quote.new_text(other)),
         automatic=is_automatic(top, subject) or _is_invitation(top),
         forwarded=is_forwarded(subject, text),
@@ -103,9 +103,10 @@ def _files(top: Entity, room: int) -> tuple[File, ...]:
     found = []
     for leaf in _leaves(top):
         octets = _content(leaf)
-        octets = octets if len(octets) <= room else b""
+        left_out = 0 if len(octets) <= room else len(octets)
+        octets = b"" if left_out else octets
         room -= len(octets)
-        found.append(File(name=_name(leaf), type=printable(leaf.type), octets=octets))
+        found.append(File(name=_name(leaf), type=printable(leaf.type), octets=octets, left_out=left_out))
     return tuple(found)
 
 

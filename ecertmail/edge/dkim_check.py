@@ -2,7 +2,9 @@
 
 Only signatures of the sender's own domain are looked at, and at most three: nobody gets us to ask for other names. What
 a signature does not cover can be changed by whoever resends the mail, so we ask for more than dkimpy: the whole body
-(no `l=`), From and Subject, each of which may be there only once; a second one on top is what a reader would show.
+(no `l=`), From, Subject and Date, each of which may be there only once; a second one on top is what a reader would
+show. By its Date a mail is known again when somebody sends it anew; Message-ID is not signed by all (RFC 6376 section
+5.4.1 does not name it).
 
 Not asked for is To, because Exchange Online does not sign it, and the envelope is in no signature anyway. Gmail does
 not sign Content-Type; where it is not signed, the signed body must itself show how it is divided (`_shows_its_parts`).
@@ -46,7 +48,7 @@ _ONCE = (
     "Content-Type",
     "Content-Transfer-Encoding",
 )
-_COVERED = frozenset({b"from", b"subject"})
+_COVERED = frozenset({b"from", b"subject", b"date"})
 _HOSTILE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)  # seen from dkimpy
 
 

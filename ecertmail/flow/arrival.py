@@ -45,7 +45,9 @@ class Arrivals:
         shown = [self._shown(one) for one in certificates]
         if given is not None:
             shown = [
-                replace(one, choices=self.post.choices(official, given, one.number)) if one.entry in decidable else one
+                replace(one, choices=self.post.choices(tx, official, given, decidable[one.entry], now))
+                if one.entry in decidable
+                else one
                 for one in shown
             ]
         letter = self.post.letter(

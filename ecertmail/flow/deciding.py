@@ -58,7 +58,7 @@ class Deciding:
         standing = {"status": shown.status, "successor": shown.replaced_by}
         objection = decision.objection(
             subject.number, said.decision, visit.assurance, visit.demands, standing, shown.recorded_at
-        )
+        ) or decision.outdated(said.decision, subject, shown)
         if objection is not None:
             self.log.warning("decision.refused", id=visit.spool_id, official=visit.official.id,
                              number=subject.number, reason=objection.reason.value)  # fmt: skip

@@ -5,9 +5,8 @@ in an official's name decides nothing. Whatever is recorded commits together wit
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from ecertmail.core import decision, look_up, record, ticket
@@ -61,28 +60,30 @@ class Desk:
         if written.automatic or reason is not None:
             self.log.info("official.automatic", id=spool_id, official=official.id, reason=reason and reason.code)
             return Outcome.AUTOMATIC
-        if tx.earlier(_who(official), _identity(examination, written)) is not None:
-            return Outcome.REPEATED
         token = ticket.presented(
             written.recipients.union(examination.envelope.recipients), written.subject, self.post.policy.mailboxes
         )
         given = self._given(tx, token)
         mine = token if given is not None and given.official == official.id else ""
-        level = self._assurance(examination, official, written, mine, openpgp)
+        level, signed_at = self._assurance(examination, official, written, mine, openpgp)
+        identities = decision.identities(written, level, mine, (examination.mic, signed_at))
+        if any(tx.earlier(_who(official), one) is not None for one in identities):
+            return Outcome.REPEATED
+        written = decision.what_counts(written, level, examination.message)
         entry = tx.append([("written", record.canonical(of_written(spool_id, examination, official, level, now)))])[0]
         visit = Visit(
             tx=tx, spool_id=spool_id, entry=entry, official=official, written=written, assurance=level,
             demands=demands, openpgp=openpgp, now=now,
         )  # fmt: skip
         mail = self._deal_with(visit, given, meant=bool(token))
-        self._remember(visit, examination, mail)
+        self._remember(visit, identities[0], mail)
         return Outcome.WRITTEN
 
-    def _remember(self, visit: Visit, examination: Examination, mail: int | None) -> None:
+    def _remember(self, visit: Visit, identity: str, mail: int | None) -> None:
         facts = {
             "partner": visit.official.partner,
             "fingerprint": _who(visit.official),
-            "mic": _identity(examination, visit.written),
+            "mic": identity,
             "outcome": Outcome.WRITTEN.value,
             "mail": mail,
         }
@@ -108,7 +109,9 @@ class Desk:
         return self._turned_down(visit, given.subjects, Reason.EXPIRED)
 
     def _understood(self, visit: Visit, given: Ticket | None) -> Understood:
-        return understand(visit.written, [subject.number for subject in given.subjects] if given else [])
+        subjects = given.subjects if given else ()
+        understood = understand(visit.written, [subject.number for subject in subjects])
+        return replace(understood, certain=understood.certain and decision.is_plain(subjects, understood.said))
 
     def _answer(self, visit: Visit, given: Ticket) -> int | None:
         needed = visit.demands.answers
@@ -140,9 +143,11 @@ class Desk:
         if done.confirmed:
             letter = self._letter(visit, LetterKind.CONFIRMED, confirmed=done.confirmed, refused=done.refused)
             return self._send(visit, letter, given)
-        shown, _ = self.offers.again(visit.tx, visit.official, given.subjects, visit.now, given)
+        # A ticket is for the versions that were shown; those that are shown now need another one.
+        same = None if any(one.reason is Reason.CHANGED for one in done.refused) else given
+        shown, new = self.offers.again(visit.tx, visit.official, given.subjects, visit.now, same)
         letter = self._letter(visit, LetterKind.NOT_RECORDED, refused=done.refused, shown=shown)
-        return self._send(visit, letter, given)
+        return self._send(visit, letter, same or new)
 
     def _turned_down(self, visit: Visit, subjects: Sequence[Subject], reason: Reason) -> int | None:
         """Tell that a ticket is no good, and give a new one where that is only a matter of time."""
@@ -169,23 +174,18 @@ class Desk:
 
     def _assurance(
         self, examination: Examination, official: Official, written: Written, token: str, openpgp: OpenPgp
-    ) -> Assurance:
-        message, signed = examination.message, Assurance.NONE
+    ) -> tuple[Assurance, datetime | None]:
+        """Say how sure it is that the official wrote this, and when the official's key signed it."""
+        message, signed, at = examination.message, Assurance.NONE, None
         if message is not None and official.public_key:
             check = openpgp.check_by(official.public_key, message.signed_octets, message.signature)
-            signed = decision.signed_by(
-                official, token, message, check, examination.envelope.received_at, self.post.policy
+            signed, at = (
+                decision.signed_by(official, token, message, check, examination.envelope.received_at, self.post.policy),
+                check.signed_at,
             )
-        return decision.assurance(written, signed, ticket=bool(token))
+        return decision.assurance(written, signed, token), at
 
 
 def _who(official: Official) -> str:
     """How an official stands where a partner's mail has its key."""
     return f"official:{official.id}"
-
-
-def _identity(examination: Examination, written: Written) -> str:
-    """What makes a mail the same mail, whatever servers added on its way."""
-    if examination.mic:
-        return examination.mic
-    return sha256("\n".join((written.message_id, written.subject, written.text)).encode()).hexdigest()

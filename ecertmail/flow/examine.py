@@ -46,13 +46,15 @@ def nobody(octets: bytes) -> frozenset[str]:  # noqa: ARG001 - an Authenticate
 class Examiner:
     """The keys, partners and schemas that messages are examined against.
 
-    `authenticate` says which domains' DKIM signature over a mail is good; it never raises.
+    `authenticate` says which domains' DKIM signature over a mail is good; it never raises. `file_octets` is the most
+    that is kept of the files of a person's mail.
     """
 
     openpgp: OpenPgp
     partners: Mapping[str, Partner]
     schemas: Mapping[str, Schema]
     authenticate: Authenticate = nobody
+    file_octets: int = 5_000_000
 
     def begin(self, envelope: Envelope, octets: bytes) -> Future[Examination]:
         """Examine here and now."""
@@ -108,7 +110,7 @@ class Examiner:
 
     def _written(self, envelope: Envelope, octets: bytes) -> Written | None:
         """Read a mail as a person's; only one that comes with a token is worth asking the DNS about."""
-        said = written.read(octets)
+        said = written.read(octets, file_octets=self.file_octets)
         if said is None or not _has_token(said.recipients.union(envelope.recipients), said.subject):
             return said
         return replace(said, dkim=self.authenticate(octets))

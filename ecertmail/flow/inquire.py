@@ -102,14 +102,16 @@ class Inquirer:
         said, left_out = self._said(
             Turn.RESPONSE, official.signs_as, visit.now, written.text, written.files, visit.assurance
         )
-        thread = visit.tx.inquiries.thread(inquiry.id)
+        newest = visit.tx.inquiries.newest
         if inquiry.state is InquiryState.CLOSED:
             self.log.warning("inquiry.refused", id=visit.spool_id, inquiry=inquiry.name, official=official.id)
             return self.post.answer(commit, LetterKind.NOT_RECORDED, inquiry, said, reply)
         if not said.content and not said.files:
-            return self.post.answer(commit, LetterKind.INQUIRY_REMINDER, inquiry, question(thread), reply, left_out)
+            return self.post.answer(
+                commit, LetterKind.INQUIRY_REMINDER, inquiry, question(newest(inquiry.id)), reply, left_out
+            )
         said = contribution.noted(said, left_out)
-        if not contribution.repeats(thread, said):
+        if not contribution.repeats(newest(inquiry.id), said):
             said = self.book.say(commit, inquiry, said, official=official.id, spool_id=visit.spool_id)
             inquiry = self.book.answered(commit, inquiry)
             self._pass_on(commit, inquiry, said, official.language)
@@ -124,7 +126,7 @@ class Inquirer:
         inquiry = tx.inquiries.asked_by(partner.id, message.reference)
         if inquiry is not None and inquiry.number != number:
             return f"this inquiry is about {inquiry.number}, not about {number}; nobody was asked"
-        if inquiry is not None and contribution.is_said(tx.inquiries.thread(inquiry.id), message.utterance):
+        if inquiry is not None and contribution.is_said(tx.inquiries.newest(inquiry.id), message.utterance):
             return f"is {inquiry.name} here, and what is asked in it was received before"
         if inquiry is None:
             inquiry = self.book.begin(commit, OWN, number, partner.id, reference=message.reference)
@@ -139,7 +141,7 @@ class Inquirer:
         if inquiry is None or (inquiry.issuer, inquiry.number) != (partner.id, message.number):
             self.log.warning("inquiry.unasked", partner=partner.id, id=spool_id)
             return "no such inquiry was sent to you from here; the answer was passed on to nobody"
-        if contribution.is_said(tx.inquiries.thread(inquiry.id), message.utterance):
+        if contribution.is_said(tx.inquiries.newest(inquiry.id), message.utterance):
             return "this answer was received before"
         said = self.book.say(commit, inquiry, message.utterance, spool_id=spool_id)
         heard = self._pass_on(commit, self.book.answered(commit, inquiry), said)
@@ -165,7 +167,8 @@ class Inquirer:
         if not inquiry.official:
             return self._send_back(commit, inquiry, answer, language)
         official = commit.tx.officials.get(inquiry.official)
-        if official is None or official.state is not OfficialState.ACTIVE:
+        gone = inquiry.partner != OWN and inquiry.partner not in self.partners
+        if official is None or official.state is not OfficialState.ACTIVE or gone:
             self.log.warning("inquiry.unheard", inquiry=inquiry.name, official=inquiry.official)
             return False
         self.post.pass_on(commit, inquiry, answer, official)

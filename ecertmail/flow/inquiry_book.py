@@ -1,6 +1,6 @@
 """What is written down of inquiries: when they wait for an answer and when no more, and what was said in them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ecertmail.conversation import Inquiry, InquiryState, Turn, Utterance
@@ -74,6 +74,6 @@ class InquiryBook:
             self.log.error("alarm.raised", alarm=deadline.alarm(inquiry), text=text)
 
 
-def question(thread: Sequence[Utterance]) -> Utterance:
-    """Return what was asked last; every inquiry begins with a question."""
-    return next(one for one in reversed(thread) if one.turn is Turn.REQUEST)
+def question(newest: Iterator[Utterance]) -> Utterance:
+    """Return what was asked last, of all that was said, the newest first; every inquiry begins with a question."""
+    return next(one for one in newest if one.turn is Turn.REQUEST)

@@ -1,5 +1,6 @@
 """Deadlines of inquiries: silence becomes a reminder, then an escalation, then an alarm on both sides; each once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,16 +12,18 @@ from ecertmail.flow.inquiry_book import InquiryBook, question
 from ecertmail.flow.inquiry_post import Commit, InquiryPost
 from ecertmail.letter import LetterKind
 from ecertmail.official import OfficialState
+from ecertmail.parties import OWN, Partner
 from ecertmail.ports import EventLog, Ledger, OpenPgp, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InquiryWatch:
-    """Looks at what waits."""
+    """Looks at what waits; `partners` is keyed by ID."""
 
     ledger: Ledger
     post: InquiryPost
     book: InquiryBook
+    partners: Mapping[str, Partner]
     log: EventLog
 
     def look(self, openpgp: OpenPgp, now: datetime) -> int:
@@ -57,7 +60,7 @@ class InquiryWatch:
 
     def _remind(self, commit: Commit, inquiry: Inquiry) -> Inquiry:
         """Remind the duty officers, as soon as there are any."""
-        asked = question(commit.tx.inquiries.thread(inquiry.id))
+        asked = question(commit.tx.inquiries.newest(inquiry.id))
         if not self.post.ask(commit, inquiry, asked, LetterKind.INQUIRY_REMINDER):
             return inquiry
         self.log.warning("inquiry.reminded", inquiry=inquiry.name, number=inquiry.number)
@@ -65,7 +68,7 @@ class InquiryWatch:
 
     def _escalate(self, commit: Commit, inquiry: Inquiry) -> Inquiry:
         self.book.alarm(commit, inquiry, deadline.escalated(inquiry))
-        self.post.tell_office(commit, self.post.escalate_to, inquiry, question(commit.tx.inquiries.thread(inquiry.id)))
+        self.post.tell_office(commit, self.post.escalate_to, inquiry, question(commit.tx.inquiries.newest(inquiry.id)))
         self.log.error("inquiry.escalated", inquiry=inquiry.name, number=inquiry.number)
         return replace(inquiry, escalated_at=commit.now)
 
@@ -73,8 +76,9 @@ class InquiryWatch:
         """Raise the last alarm, and tell the official who asked, if that is one of ours."""
         self.book.alarm(commit, inquiry, deadline.overdue(inquiry))
         official = commit.tx.officials.get(inquiry.official) if inquiry.official else None
-        if official is not None and official.state is OfficialState.ACTIVE:
-            asked = question(commit.tx.inquiries.thread(inquiry.id))
+        gone = inquiry.partner != OWN and inquiry.partner not in self.partners
+        if official is not None and official.state is OfficialState.ACTIVE and not gone:
+            asked = question(commit.tx.inquiries.newest(inquiry.id))
             self.post.still_waiting(commit, inquiry, asked, official)
         self.log.error("inquiry.overdue", inquiry=inquiry.name, number=inquiry.number, issuer=inquiry.issuer)
         return replace(inquiry, escalated_at=commit.now)

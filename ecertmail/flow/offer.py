@@ -37,7 +37,7 @@ class Offers:
             return tuple(shown for shown, _ in pairs), None
         ticket = given or self.post.ticket(tx, official, subjects, now)
         shown = (
-            replace(shown, choices=self.post.choices(official, ticket, subject.number)) if subject else shown
+            replace(shown, choices=self.post.choices(tx, official, ticket, subject, now)) if subject else shown
             for shown, subject in pairs
         )
         return tuple(shown), ticket

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ecertmail.core import letter_mail, ticket
+from ecertmail.core import decision, letter_mail, ticket
 from ecertmail.core.answer import Silence
 from ecertmail.core.compose import Draft
 from ecertmail.letter import Choice, Letter, LetterKind, Templates
@@ -39,10 +39,17 @@ class Post:
         """Give an official a ticket to decide on certificates."""
         return tx.officials.give_ticket(Purpose.DECIDE, official.id, tuple(subjects), now + self.life)
 
-    def choices(self, official: Official, given: Ticket, number: str) -> tuple[Choice, ...]:
-        """Return the links with which an official can decide on one certificate of a ticket."""
+    def choices(
+        self, tx: Transaction, official: Official, given: Ticket, subject: Subject, now: datetime
+    ) -> tuple[Choice, ...]:
+        """Return the links with which an official can decide on one certificate of a ticket.
+
+        Where its number names another one of the ticket too, they have a ticket of their own.
+        """
+        if not decision.names_one(given.subjects, subject.number):
+            given = self.ticket(tx, official, (subject,), now)
         words = self.templates.words(official.language)
-        return ticket.choices(words, number, ticket.token(self.secret, given), self.authority.address)
+        return ticket.choices(words, subject.number, ticket.token(self.secret, given), self.authority.address)
 
     def send(
         self,
@@ -57,15 +64,21 @@ class Post:
     ) -> int | None:
         """Send a letter, with the ticket that it can be answered with; None if the address got too many lately.
 
-        `answers` is the Message-ID of the mail that it answers, None for a letter that nobody asked for.
+        What nobody would ask for again is only put off then: a letter that nobody asked for, and a confirmation,
+        without which an official takes a decision for not recorded. `answers` is the Message-ID of the mail that it
+        answers, None for a letter that nobody asked for.
         """
+        at, kept = letter.now, answers is None or letter.kind is LetterKind.CONFIRMED
         if tx.replies_since(official.address, letter.now - _WINDOW) >= self.policy.replies_per_hour:
-            self.log.warning("letter.unsent", official=official.id, letter=letter.kind.value, reason=Silence.LIMIT.code)
-            return None
+            self.log.warning(f"letter.{'delayed' if kept else 'unsent'}", official=official.id,
+                             letter=letter.kind.value, reason=Silence.LIMIT.code)  # fmt: skip
+            if not kept:
+                return None
+            at += _WINDOW
         draft = self.draft(official, letter, given, answers=answers, files=files)
         mail = tx.put_mail(draft.message_id, draft.signed(openpgp.sign(draft.part)), draft.mic)
         # An answer has a null path (RFC 3834 section 3.3); a bounce of anything else is to be heard of.
-        tx.stage(mail, "notice" if answers is None else "letter", official.address, "", letter.now)
+        tx.stage(mail, "notice" if answers is None else "letter", official.address, "", at)
         return mail
 
     def draft(

@@ -11,8 +11,10 @@ from lxml import etree
 
 from ecertmail.core.merkle import leaf_hash
 from ecertmail.core.profiles import PROFILES, Fields
+from ecertmail.core.record import timestamp
 from ecertmail.core.xml import digest
 from ecertmail.model import Entry
+from ecertmail.store import people_audit
 from ecertmail.store.reader import Found, LedgerReader
 
 _DECIDED = ("issuer", "number", "decision", "partner", "official", "operator", "assurance")
@@ -35,6 +37,7 @@ def faults(ledger: LedgerReader, progress: Callable[[int], object] = int) -> Ite
     for found, entry_index, newest, octets in ledger.current_rows():
         yield from _current_faults(ledger, found, entry_index, newest, octets)
     yield from (f"certificate {number} of {issuer} is recorded, but not listed" for issuer, number in ledger.unlisted())
+    yield from people_audit.faults(ledger)
 
 
 def _entry_faults(ledger: LedgerReader, entry: Entry) -> Iterator[str]:
@@ -59,7 +62,8 @@ def _entry_faults(ledger: LedgerReader, entry: Entry) -> Iterator[str]:
 
 def _decision_faults(ledger: LedgerReader, index: int, said: dict[str, object]) -> Iterator[str]:
     stored = ledger.decision_at(index)
-    if stored is None or any(said.get(name) != getattr(stored, name) for name in _DECIDED):
+    at = said.get("said_at", said.get("at"))
+    if stored is None or timestamp(stored.at) != at or any(said.get(n) != getattr(stored, n) for n in _DECIDED):
         yield f"entry {index}: the stored decision does not match the log"
     elif said.get("remark_sha256") != sha256(stored.remark.encode()).hexdigest():
         yield f"entry {index}: the stored remark does not match the hash in the log"

@@ -80,22 +80,28 @@ class InquiryTable:
 
     def thread(self, inquiry_id: int) -> list[Utterance]:
         """Return all that was said, the oldest first."""
-        rows = self._cursor.execute(
-            "SELECT id, turn, operator, at, content, assurance, entry FROM utterance WHERE inquiry=? ORDER BY id",
-            (inquiry_id,),
-        ).fetchall()
-        return [
-            Utterance(
-                turn=Turn(turn),
-                operator=operator,
-                at=datetime.fromisoformat(at),
-                content=content,
-                assurance=Assurance(assurance),
-                files=tuple(self._files(said)),
-                entry=entry,
-            )
-            for said, turn, operator, at, content, assurance, entry in rows
-        ]
+        return list(self.newest(inquiry_id))[::-1]
+
+    def newest(self, inquiry_id: int) -> Iterator[Utterance]:
+        """Yield what was said, the newest first; each with its files in memory only while it is looked at."""
+        rows = self._cursor.execute("SELECT id FROM utterance WHERE inquiry=? ORDER BY id DESC", (inquiry_id,))
+        for (said,) in rows.fetchall():
+            yield self._utterance(said)
+
+    def _utterance(self, said: int) -> Utterance:
+        row = self._cursor.execute(
+            "SELECT turn, operator, at, content, assurance, entry FROM utterance WHERE id=?", (said,)
+        ).fetchone()
+        turn, operator, at, content, assurance, entry = row
+        return Utterance(
+            turn=Turn(turn),
+            operator=operator,
+            at=datetime.fromisoformat(at),
+            content=content,
+            assurance=Assurance(assurance),
+            files=tuple(self._files(said)),
+            entry=entry,
+        )
 
     def waiting(self) -> list[Inquiry]:
         """Return every open inquiry, the oldest first."""

@@ -123,6 +123,10 @@ class LedgerReader:
         for index, kind, record, leaf in self._db.execute("SELECT idx, kind, record, leaf FROM entry ORDER BY idx"):
             yield Entry(index=index, kind=kind, record=record, leaf=leaf)
 
+    def records(self, kind: str) -> Iterator[tuple[int, bytes]]:
+        """Return index and record of each entry of one kind, the oldest first."""
+        yield from self._db.execute("SELECT idx, record FROM entry WHERE kind=? ORDER BY idx", (kind,))
+
     def stored_version(self, entry: int) -> tuple[str, str, str, str, str, str, bytes] | None:
         """Return kind, issuer, number, status, sha256, successor and octets of the version stored at an entry."""
         row = self._db.execute(

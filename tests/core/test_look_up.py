@@ -3,6 +3,7 @@
 # ruff: noqa: RUF001 - people write in their own scripts
 
 import re
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -14,7 +15,7 @@ from ecertmail.core.near import MOST as MOST_NEAR
 from ecertmail.core.near import near
 from ecertmail.core.printed import qr_text
 from ecertmail.looked_up import Asked
-from ecertmail.official import Language, Official
+from ecertmail.official import Language, Official, Role
 from tests.builders import NOW
 
 NUMBER = "NZL2009/0001/26"
@@ -300,3 +301,9 @@ def test_the_importing_side_decides_and_never_the_issuer(
 ) -> None:
     countries = ("NZ",) if partner == "nz" else ()
     assert may_decide(official(partner), issuer, countries, importing) is decides
+
+
+def test_who_answers_inquiries_does_not_decide() -> None:
+    checks = official("self")
+    assert may_decide(checks, "nz", {"CN"}, "CN")
+    assert not may_decide(replace(checks, role=Role.ANSWERS), "nz", {"CN"}, "CN")

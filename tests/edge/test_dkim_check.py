@@ -197,6 +197,7 @@ def test_without_one_plain_sender_nobody_has_signed(sender: bytes) -> None:
     [
         signature(PLAIN, length=True),
         signature(PLAIN, names=[b"from", b"to", b"date"]),
+        signature(PLAIN, names=[b"from", b"to", b"subject", b"message-id"]),
         signature(PLAIN, algorithm=b"rsa-sha1"),
         signature(PLAIN).replace(b"rsa-sha256", b"ed25519-sha256"),
         signature(PLAIN, domain=b"thief.example"),
@@ -204,7 +205,17 @@ def test_without_one_plain_sender_nobody_has_signed(sender: bytes) -> None:
         signature(PLAIN).replace(b"DKIM-Signature", b"X-DKIM-Signature"),
         b"",
     ],
-    ids=["l=", "subject not covered", "sha1", "ed25519", "other domain", "top level", "other field", "none"],
+    ids=[
+        "l=",
+        "subject not covered",
+        "date not covered",
+        "sha1",
+        "ed25519",
+        "other domain",
+        "top level",
+        "other field",
+        "none",
+    ],
 )
 def test_a_signature_that_covers_too_little_is_none_and_costs_no_look_up(field: bytes) -> None:
     def lookup(name: str, seconds: float) -> list[bytes]:
@@ -456,7 +467,7 @@ def test_no_octets_make_it_raise(octets: bytes) -> None:
 
 
 BLANK = b"\r\n ".join([b" " * 900] * 4)
-OPEN = b"DKIM-Signature: v=1; a=rsa-sha256; d=customs.example; s=s1; h=from:subject:content-type; "
+OPEN = b"DKIM-Signature: v=1; a=rsa-sha256; d=customs.example; s=s1; h=from:subject:date:content-type; "
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from ecertmail.flow.post import Post
 from ecertmail.flow.respond import Responder
 from ecertmail.flow.visit import Visit
 from ecertmail.official import Decided, Language, Official, Role
-from ecertmail.parties import Demands, Partner
+from ecertmail.parties import Demands, Partner, Policy
 from ecertmail.ports import EventLog
 from tests.builders import CHINA, NOW, POLICY, australia, new_zealand
 
@@ -58,11 +58,12 @@ class Border:
     announced: list[tuple[str, Decided, Message | None]] = field(default_factory=list)
     life: timedelta = timedelta(days=30)
     tells: bool = True
+    policy: Policy = POLICY
 
     def __post_init__(self) -> None:
         known = {partner.id: partner for partner in self.partners}
         self.post = Post(
-            authority=CHINA, policy=POLICY, templates=templates(), secret=SECRET, life=self.life,
+            authority=CHINA, policy=self.policy, templates=templates(), secret=SECRET, life=self.life,
             new_message_id=lambda: f"<letter-{next(_ids)}@customs.example>", log=self.log,
         )  # fmt: skip
         self.look_ups = LookUps(authority=CHINA, partners=known, misses_to_alarm=5, log=self.log)

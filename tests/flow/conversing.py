@@ -12,6 +12,7 @@ from ecertmail.core import ticket as tickets
 from ecertmail.core.deadline import Hours
 from ecertmail.edge.openpgp import OpenPgpEngine
 from ecertmail.edge.templates import JinjaTemplates
+from ecertmail.flow.enrol import Enroller
 from ecertmail.flow.inquire import Inquirer
 from ecertmail.flow.inquiry_book import InquiryBook
 from ecertmail.flow.inquiry_post import InquiryPost
@@ -107,23 +108,22 @@ class Side:
         )
 
     @property
+    def known(self) -> dict[str, Partner]:
+        return {one.id: one for one in self.partners}
+
+    @property
     def letters(self) -> InquiryPost:
-        look_ups = LookUps(
-            authority=self.authority, partners={one.id: one for one in self.partners}, misses_to_alarm=5, log=self.log
-        )
+        look_ups = LookUps(authority=self.authority, partners=self.known, misses_to_alarm=5, log=self.log)
         offers = Offers(post=self.post, look_ups=look_ups)
+        office = f"office@{self.authority.country.lower()}.example"
         return InquiryPost(
-            post=self.post,
-            show=offers.plain,
-            offer=offers.one,
-            operator=self.operator,
-            escalate_to=f"office@{self.authority.country.lower()}.example",
+            post=self.post, show=offers.plain, offer=offers.one, operator=self.operator, escalate_to=office
         )
 
     @property
     def inquirer(self) -> Inquirer:
         return Inquirer(
-            partners={one.id: one for one in self.partners},
+            partners=self.known,
             post=self.letters,
             book=InquiryBook(hours=self.hours, log=self.log),
             file_octets=1000,
@@ -133,12 +133,13 @@ class Side:
 
     @property
     def watch(self) -> InquiryWatch:
-        return InquiryWatch(ledger=self.ledger, post=self.letters, book=self.inquirer.book, log=self.log)
+        book = self.inquirer.book
+        return InquiryWatch(ledger=self.ledger, post=self.letters, book=book, partners=self.known, log=self.log)
 
     def employ(self, *officials: Official) -> None:
         with self.ledger.transaction() as tx:
             for official in officials:
-                tx.officials.add(official)
+                Enroller(tx=tx, log=Log(), now=self.now).add(official)
 
     def issue(
         self, number: str = NUMBER, issuer: str = "self", status: CertificateStatus = CertificateStatus.ISSUED
@@ -215,9 +216,7 @@ class Side:
 
     def kinds(self) -> list[str]:
         reader = LedgerReader(self.folder / "ledger.db")
-        found = [entry.kind for entry in reader.tail(1000)]
-        reader.close()
-        return found
+        return [entry.kind for entry in reader.tail(1000)]
 
     def log_faults(self) -> Iterator[str]:
         """What does not hold in the log; the certificates here have no entries that describe them."""

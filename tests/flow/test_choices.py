@@ -22,7 +22,7 @@ def test_a_link_opens_a_mail_that_is_understood(language: Language, number: str)
         parts = urlsplit(choice.link)
         fields = parse_qs(parts.query, strict_parsing=True)
         [subject], [body] = fields["subject"], fields["body"]
-        for remark in ("", "The seal 4711 is broken."):
+        for remark in ("", "Container MSKU 4711 was opened."):
             for text in (body + remark, remark):
                 written = Written(
                     sender="li@customs.example", recipients=frozenset({unquote(parts.path)}), subject=subject,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ecertmail.flow.enrol import Enroller
 from ecertmail.official import Decided, Decision, Official, OfficialState
 from ecertmail.parties import Assurance, Demands
 from tests.builders import CHINA, NOW, NZ_ADDRESS, batch_mail, certificates_xml, sps_replacement, sps_xml
@@ -33,7 +34,7 @@ def node(tmp_path: Path) -> Iterator[Node]:
 def enrol(node: Node, *officials: Official) -> None:
     with node.ledger.transaction() as tx:
         for official in officials:
-            tx.officials.add(official)
+            Enroller(tx=tx, log=node.log, now=NOW).add(official)
 
 
 def mail(text: str, subject: str = "", to: str = CHINA.address, sender: str = LI.address, **header: str) -> bytes:

@@ -71,6 +71,14 @@ def test_who_asked_the_issuing_node_itself_is_told_too(there: Side) -> None:
     assert wait(there, 200) == [REMINDED, ESCALATED, (72, LI.address, "still_waiting")]
 
 
+def test_an_official_whose_authority_is_no_partner_any_more_is_told_nothing(there: Side) -> None:
+    there.employ(LI)
+    there.request(LI, issuer="self")
+    there.mails()
+    there.partners = there.partners[1:]
+    assert wait(there, 200) == [REMINDED, ESCALATED]
+
+
 @pytest.mark.parametrize(("hour", "expected"), [(1, []), (30, [REMINDED]), (60, [REMINDED, ESCALATED])])
 def test_an_answer_ends_it_at_any_hour(
     here: Side, there: Side, hour: int, expected: list[tuple[int, str, str]]
