@@ -70,10 +70,11 @@ class Post:
         """
         at, kept = letter.now, answers is None or letter.kind is LetterKind.CONFIRMED
         if tx.replies_since(official.address, letter.now - _WINDOW) >= self.policy.replies_per_hour:
-            self.log.warning(f"letter.{'delayed' if kept else 'unsent'}", official=official.id,
-                             letter=letter.kind.value, reason=Silence.LIMIT.code)  # fmt: skip
+            facts = {"official": official.id, "letter": letter.kind.value, "reason": Silence.LIMIT.code}
             if not kept:
+                self.log.warning("letter.unsent", **facts)
                 return None
+            self.log.warning("letter.delayed", **facts)
             at += _WINDOW
         draft = self.draft(official, letter, given, answers=answers, files=files)
         mail = tx.put_mail(draft.message_id, draft.signed(openpgp.sign(draft.part)), draft.mic)
