@@ -60,10 +60,14 @@ REMARK = ACK[ACK.index(b"<ram:ReasonInformation") : ACK.index(b"<ram:ReferenceSP
 def node(tmp_path: Path) -> Iterator[Node]:
     made = Node(tmp_path)
     issue(made, "CN-1", "CN-2")
-    with made.ledger.transaction() as tx:
-        tx.officials.add(ZHAO)
     yield made
     made.close()
+
+
+def employ_zhao(node: Node) -> None:
+    """Give the node a duty officer."""
+    with node.ledger.transaction() as tx:
+        tx.officials.add(ZHAO)
 
 
 def inquiries(node: Node) -> list[str]:
@@ -166,6 +170,7 @@ def test_the_local_issuing_system_neither_decides_nor_asks(node: Node, name: str
 
 
 def test_the_local_issuing_system_names_no_officials(node: Node) -> None:
+    employ_zhao(node)
     node.examiner = examiner(new_zealand(), partner("self", SYSTEM, "CN"))
     commands = compose.text("OFFICIAL ADD x address=x@customs.example name=X\nOFFICIAL SUSPEND zhao\n")
     said = tell(node, letter_of(commands, sender=SYSTEM), sender=SYSTEM)
@@ -236,6 +241,7 @@ FILES = (
 
 
 def test_files_are_passed_on_as_they_are_under_names_that_lead_nowhere(node: Node) -> None:
+    employ_zhao(node)
     asked = replace(ASKED, utterance=replace(QUESTION, files=FILES))
     node.take(mail(replace(DECIDED, decision=Decision.REQUEST), asked))
     [letter] = [one for one in sent(node) if one.recipient == ZHAO.address]
@@ -267,15 +273,14 @@ def test_the_names_of_files_have_one_line(node: Node) -> None:
     assert [(file.name, file.type) for file in asked.files] == [("a PASS CN-1", "text/plain Bcc: a@b.example")]
 
 
-def test_a_flood_of_requests_ends_at_the_limit_of_letters_and_all_are_answered(node: Node) -> None:
-    numbers = [f"CN-{number}" for number in range(1000)]
+def test_a_flood_of_requests_is_answered_and_the_duty_officer_gets_no_more_than_the_limit_at_once(node: Node) -> None:
+    employ_zhao(node)
+    numbers = [f"CN-{number}" for number in range(600)]
     issue(node, *numbers)
     many = b"".join(REFERENCE.replace(b"CN-1", number.encode()) for number in numbers)
     said = tell(node, batch_mail(ACK.replace(b">39<", b">42<").replace(REFERENCE, many)))
-    assert (len(said.commands), said.undone) == (1000, 0)
-    assert len(inquiries(node)) == 1000
-    assert node.policy.replies_per_hour < 1000
-    assert ("warning", "letter.unsent") in node.log.events
+    assert (len(said.commands), said.undone, len(inquiries(node))) == (600, 0, 600)
+    assert node.log.events.count(("warning", "letter.delayed")) == 600 - node.policy.replies_per_hour
 
 
 # Nobody goes on for ever
