@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NoReturn
 
-from ecertmail.core import quote
+from ecertmail.core.reply import quote
 from ecertmail.edge import log
 from ecertmail.edge.templates import JinjaTemplates
 from ecertmail.flow.deciding import Deciding

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ecertmail.core import quote
 from ecertmail.core.look_up import asked
+from ecertmail.core.reply import quote
 from ecertmail.edge.templates import JinjaTemplates
 from ecertmail.letter import Letter, LetterKind, Shown, Unknown
 from ecertmail.looked_up import Asked

@@ -10,8 +10,8 @@ from ecertmail import assemble, examining, mailboxes
 from ecertmail import config as configuration
 from ecertmail.cli import init_mailbox
 from ecertmail.cli.common import json_option, load, pairs, show_json
-from ecertmail.core import quote
 from ecertmail.core.address import normal
+from ecertmail.core.reply import quote
 from ecertmail.edge.keyring import GnupgKeyring
 from ecertmail.edge.templates import JinjaTemplates
 from ecertmail.errors import ConfigError

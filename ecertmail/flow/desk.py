@@ -11,7 +11,7 @@ from typing import Any
 
 from ecertmail.core import decision, look_up, record, ticket
 from ecertmail.core.answer import manners
-from ecertmail.core.understand import understand
+from ecertmail.core.reply.understand import understand
 from ecertmail.core.written_record import of_written
 from ecertmail.flow.deciding import Deciding
 from ecertmail.flow.look_up import LookUps

@@ -21,10 +21,10 @@ from ecertmail.core import (
     read_receipt,
     ticket,
     unsubscribe,
-    written,
 )
 from ecertmail.core.batch import Schema
 from ecertmail.core.node_said import Said
+from ecertmail.core.reply import written
 from ecertmail.findings import Finding, FindingCode
 from ecertmail.message import Envelope, KeyOffer, SignatureStatus, SignedMessage
 from ecertmail.model import Batch, Examination

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 
-from ecertmail.core.decision_words import WORDS
-from ecertmail.core.quote import ABOVE
+from ecertmail.core.reply.decision_words import WORDS
+from ecertmail.core.reply.quote import ABOVE
 from ecertmail.official import Decision, Language, Written
 
 NUMBER = "NZL2009/0004/26"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecertmail.core.quote import ABOVE, MAX_LENGTH, new_text, passes_on
-from ecertmail.core.understand import understand
+from ecertmail.core.reply.quote import ABOVE, MAX_LENGTH, new_text, passes_on
+from ecertmail.core.reply.understand import understand
 from tests.builders import SHARED
 from tests.core.official_mails import NUMBER, REFUSE, written
 

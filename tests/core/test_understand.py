@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecertmail.core.decision_words import WORDS
-from ecertmail.core.quote import ABOVE
-from ecertmail.core.understand import understand
-from ecertmail.core.written import read
+from ecertmail.core.reply.decision_words import WORDS
+from ecertmail.core.reply.quote import ABOVE
+from ecertmail.core.reply.understand import understand
+from ecertmail.core.reply.written import read
 from ecertmail.official import Decision, Language, Understood
 from tests.core.official_mails import (
     CLIENTS,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecertmail.core import entity
-from ecertmail.core.written import read
+from ecertmail.core.reply.written import read
 from ecertmail.official import File, Written
 from tests.core.official_mails import mail, part, several
 

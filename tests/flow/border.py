@@ -7,8 +7,8 @@ from functools import cache
 from itertools import count
 
 from ecertmail.conversation import Message
-from ecertmail.core import quote
 from ecertmail.core.deadline import Hours
+from ecertmail.core.reply import quote
 from ecertmail.edge.templates import JinjaTemplates
 from ecertmail.flow.arrival import Arrivals
 from ecertmail.flow.deciding import Deciding

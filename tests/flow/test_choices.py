@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from ecertmail.core import ticket
-from ecertmail.core.understand import understand
+from ecertmail.core.reply.understand import understand
 from ecertmail.letter import Letter, LetterKind, Shown
 from ecertmail.official import Decision, Language, Said, Written
 from tests.builders import CHINA, NOW

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from ecertmail.core.look_up import asked
-from ecertmail.core.understand import understand
-from ecertmail.core.written import read
+from ecertmail.core.reply.understand import understand
+from ecertmail.core.reply.written import read
 from ecertmail.official import Decision
 from tests.core.official_mails import NUMBER, PASS, REFUSE, alternative, mail, part, several
 

@@ -7,11 +7,12 @@ from functools import cache
 
 import pytest
 
-from ecertmail.core import look_up, quote, quote_words, ticket
-from ecertmail.core.decision_words import WORDS
+from ecertmail.core import look_up, ticket
 from ecertmail.core.fold import folded
-from ecertmail.core.understand import understand
-from ecertmail.core.written import read
+from ecertmail.core.reply import quote, quote_words
+from ecertmail.core.reply.decision_words import WORDS
+from ecertmail.core.reply.understand import understand
+from ecertmail.core.reply.written import read
 from ecertmail.edge.templates import JinjaTemplates
 from ecertmail.letter import (
     Confirmed,

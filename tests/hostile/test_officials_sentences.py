@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ecertmail.core.fold import folded_pattern
-from ecertmail.core.understand import understand
+from ecertmail.core.reply.understand import understand
 from ecertmail.official import Decision
 from tests.core.official_mails import NUMBER, written
 

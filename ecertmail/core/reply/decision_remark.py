@@ -9,7 +9,8 @@ follows it without a stop must be words of `_HARMLESS`; what follows a stop must
 import re
 from collections.abc import Sequence
 
-from ecertmail.core.decision_words import (
+from ecertmail.core.fold import folded, folded_pattern
+from ecertmail.core.reply.decision_words import (
     CONDITION,
     CONDITIONAL,
     LONE_NO,
@@ -21,7 +22,6 @@ from ecertmail.core.decision_words import (
     TAKEN_BACK,
     TAKEN_BACK_BELOW,
 )
-from ecertmail.core.fold import folded, folded_pattern
 from ecertmail.official import Decision
 
 # Chinese has no blanks: what it says ends where another script begins

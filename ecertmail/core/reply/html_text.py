@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from ecertmail.core.quote import ABOVE
+from ecertmail.core.reply.quote import ABOVE
 
 QUOTED = "\n> \n"
 CUT = "\n________________________________\n"

@@ -1,18 +1,19 @@
 """A mail as what a person wrote in it, read without anybody having vouched for it.
 
 The text is that of the body: of alternatives the plain one, of a signed mail what was signed, never that of a mail that
-is attached. Whatever else came along is a file. `core/quote.py` then keeps of the text what is new.
+is attached. Whatever else came along is a file. `quote.py` then keeps of the text what is new.
 """
 
 import re
 from collections.abc import Iterator
 from email.message import Message
 
-from ecertmail.core import header, html_text, quote, words
+from ecertmail.core import header
 from ecertmail.core.address import mailboxes
 from ecertmail.core.entity import MAX_DEPTH, BrokenError, Entity, decoded, parse, parts, printable
 from ecertmail.core.fold import folded
-from ecertmail.core.origin import is_automatic, is_forwarded
+from ecertmail.core.reply import charset, html_text, quote
+from ecertmail.core.reply.origin import is_automatic, is_forwarded
 from ecertmail.findings import FindingCode
 from ecertmail.official import File, Written
 
@@ -35,9 +36,9 @@ def read(octets: bytes, *, dkim: frozenset[str] = frozenset(), file_octets: int 
     """
     try:
         top = parse(octets)
-        text = other = words.clean(_body(top, "text/plain"))[: quote.MAX_LENGTH]
+        text = other = charset.clean(_body(top, "text/plain"))[: quote.MAX_LENGTH]
         if b"multipart/alternative" in octets.lower():
-            other = words.clean(_body(top, "text/html"))[: quote.MAX_LENGTH]
+            other = charset.clean(_body(top, "text/html"))[: quote.MAX_LENGTH]
         files = _files(top, file_octets)
     except BrokenError:
         return None
@@ -95,8 +96,8 @@ def _is_invitation(top: Entity) -> bool:
 
 def _leaf(entity: Entity) -> str:
     if entity.type == "text/html":
-        return html_text.text(words.text_of(words.octets_of(entity), words.charset(entity)).encode())
-    return words.plain(entity)
+        return html_text.text(charset.text_of(charset.octets_of(entity), charset.charset(entity)).encode())
+    return charset.plain(entity)
 
 
 def _files(top: Entity, room: int) -> tuple[File, ...]:

@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ecertmail.core import decision_remark, opening
-from ecertmail.core.decision_remark import TRAILING, WORD
-from ecertmail.core.decision_words import ALL, JOINING, LONGEST, MEANING, SENTENCE
 from ecertmail.core.fold import folded, with_places
+from ecertmail.core.reply import decision_remark, opening
+from ecertmail.core.reply.decision_remark import TRAILING, WORD
+from ecertmail.core.reply.decision_words import ALL, JOINING, LONGEST, MEANING, SENTENCE
 from ecertmail.official import Decision
 
 _HEAD = 1000

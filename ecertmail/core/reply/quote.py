@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from ecertmail.core.fold import folded
-from ecertmail.core.quote_words import BEGINS, FORWARDED, FROM, HINT, NOTICE, ORIGINAL, OTHER, SENT_FROM, WROTE
+from ecertmail.core.reply.quote_words import BEGINS, FORWARDED, FROM, HINT, NOTICE, ORIGINAL, OTHER, SENT_FROM, WROTE
 
 ABOVE = "##- ecertmail -##"
 MAX_LENGTH = 100_000

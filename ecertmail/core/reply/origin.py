@@ -9,7 +9,7 @@ import re
 from ecertmail.core import header
 from ecertmail.core.entity import Entity
 from ecertmail.core.fold import folded
-from ecertmail.core.quote import passes_on
+from ecertmail.core.reply.quote import passes_on
 
 _FIELDS = (
     "X-Autoreply",

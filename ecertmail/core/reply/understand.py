@@ -9,12 +9,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ecertmail.core.decision_line import Line, Numbers, read_line
-from ecertmail.core.decision_remark import contradicts
-from ecertmail.core.decision_words import NEGATION, NEGATION_SIGNS, REFUSAL
 from ecertmail.core.fold import folded
-from ecertmail.core.opening import bare
-from ecertmail.core.origin import is_reply
+from ecertmail.core.reply.decision_line import Line, Numbers, read_line
+from ecertmail.core.reply.decision_remark import contradicts
+from ecertmail.core.reply.decision_words import NEGATION, NEGATION_SIGNS, REFUSAL
+from ecertmail.core.reply.opening import bare
+from ecertmail.core.reply.origin import is_reply
 from ecertmail.official import Decision, Said, Understood, Written
 
 _FIRST = 6  # a decision stands in one of the first lines: below a greeting, not below a letter
