@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 
-from ecertmail.core.reply.decision_words import WORDS
 from ecertmail.core.reply.quote import ABOVE
 from ecertmail.official import Decision, Language, Written
+from tests.flow.border import templates
 
 NUMBER = "NZL2009/0004/26"
 NUMBERS = (NUMBER, "NZL2009/0005/26", "NZL2009/0006/26")
@@ -27,7 +27,11 @@ PASS {NUMBER}
 REFUSE {NUMBER}"""
 MARKED = f"{ABOVE}\n{LETTER}"
 
+WORDS = {(language, decision): word for language in Language for decision, word in templates().words(language).items()}
+
 Client = Callable[[str, str, Language], bytes]
+
+WORDS = {(language, decision): word for language in Language for decision, word in templates().words(language).items()}
 
 
 def written(

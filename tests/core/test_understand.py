@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecertmail.core.reply.decision_words import WORDS
 from ecertmail.core.reply.quote import ABOVE
 from ecertmail.core.reply.understand import understand
 from ecertmail.core.reply.written import read
@@ -24,6 +23,7 @@ from tests.core.official_mails import (
     PASS,
     REFUSE,
     REQUEST,
+    WORDS,
     Meant,
     decisions,
     mail,

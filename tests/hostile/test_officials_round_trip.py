@@ -10,7 +10,6 @@ import pytest
 from ecertmail.core import look_up, ticket
 from ecertmail.core.fold import folded
 from ecertmail.core.reply import quote, quote_words
-from ecertmail.core.reply.decision_words import WORDS
 from ecertmail.core.reply.understand import understand
 from ecertmail.core.reply.written import read
 from ecertmail.edge.templates import JinjaTemplates
@@ -27,7 +26,7 @@ from ecertmail.letter import (
 )
 from ecertmail.official import Decision, Language
 from ecertmail.parties import Assurance
-from tests.core.official_mails import NUMBER, mail
+from tests.core.official_mails import NUMBER, WORDS, mail
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 PLAIN, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"

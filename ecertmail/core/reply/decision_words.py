@@ -1,6 +1,6 @@
 """The words of a decision in the six languages, and the words around them that make one doubtful.
 
-`WORDS` are those that our letters teach and our `mailto:` links write. The others are what people write instead; a word
+Those that our letters teach and our `mailto:` links write are among them (`templates/<language>/words.toml`). A word
 stands here only if nobody would begin a line with it and mean something else, or if what follows it tells.
 """
 
@@ -11,32 +11,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ecertmail.core.fold import folded
-from ecertmail.official import Decision, Language
+from ecertmail.official import Decision
 
 _PASS, _REFUSE, _REQUEST = Decision.PASS, Decision.REFUSE, Decision.REQUEST
-
-WORDS: Mapping[tuple[Language, Decision], str] = MappingProxyType(
-    {
-        (Language.EN, _PASS): "PASS",
-        (Language.EN, _REFUSE): "REFUSE",
-        (Language.EN, _REQUEST): "REQUEST",
-        (Language.ZH, _PASS): "通过",
-        (Language.ZH, _REFUSE): "拒绝",
-        (Language.ZH, _REQUEST): "询问",
-        (Language.ES, _PASS): "CONFORME",
-        (Language.ES, _REFUSE): "RECHAZAR",
-        (Language.ES, _REQUEST): "CONSULTAR",
-        (Language.FR, _PASS): "ACCEPTER",
-        (Language.FR, _REFUSE): "REFUSER",
-        (Language.FR, _REQUEST): "DEMANDER",
-        (Language.RU, _PASS): "ПРИНЯТЬ",
-        (Language.RU, _REFUSE): "ОТКАЗАТЬ",
-        (Language.RU, _REQUEST): "ЗАПРОСИТЬ",
-        (Language.AR, _PASS): "قبول",
-        (Language.AR, _REFUSE): "رفض",
-        (Language.AR, _REQUEST): "استفسار",
-    }
-)
 
 
 def _set(text: str) -> frozenset[str]:
