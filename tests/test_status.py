@@ -40,7 +40,7 @@ def test_status_tells_scripts_what_waits_what_comes_and_who_has_problems(busy: I
         "not running", {"spooled": 1}, {"delivered": 1, "due": 1, "failed": 1},
     )  # fmt: skip
     assert 0 <= facts["oldest_spooled_seconds"] - 3 * 3600 < 3600  # NOW is when the tests began
-    assert 0 <= facts["oldest_delivery_seconds"] - 2 * 3600 < 600
+    assert 0 <= facts["oldest_delivery_seconds"] - 2 * 3600 < 3600
     assert [run["id"] for run in facts["next_runs"]] == ["post", "never"]
     assert facts["next_runs"][0]["at"].endswith("T06:00:00+08:00")
     assert facts["next_runs"][1]["at"] == "never"
