@@ -1,6 +1,6 @@
 """From configuration to the desk where officials are dealt with, and to what watches over their conversations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -21,6 +21,7 @@ from ecertmail.flow.look_up import LookUps
 from ecertmail.flow.offer import Offers
 from ecertmail.flow.post import Post
 from ecertmail.flow.respond import Announcer, Responder
+from ecertmail.parties import Partner
 from ecertmail.ports import EventLog, Ledger
 
 
@@ -30,7 +31,6 @@ class Office:
 
     desk: Desk
     arrivals: Arrivals
-    inquirer: Inquirer
     watch: InquiryWatch
     responder: Responder
 
@@ -41,49 +41,58 @@ def office(config: Config, ledger: Ledger, new_message_id: Callable[[], str], lo
     Raises:
         ConfigError: a template is missing or broken.
     """
-    settings = config.settings
     partners = {partner.id: partner for partner in config.partners}
-    post = Post(
-        authority=config.authority,
-        policy=config.policy,
-        templates=JinjaTemplates(quote.ABOVE, config.templates),
-        secret=ticket_secret(config),
-        life=timedelta(days=settings.officials.ticket_days),
-        new_message_id=new_message_id,
-        log=log,
-    )
-    look_ups = LookUps(
-        authority=config.authority, partners=partners, misses_to_alarm=settings.officials.misses_to_alarm, log=log
-    )
+    section = config.settings.officials
+    post = _post(config, new_message_id, log)
+    look_ups = LookUps(authority=config.authority, partners=partners, misses_to_alarm=section.misses_to_alarm, log=log)
     offers = Offers(post=post, look_ups=look_ups)
     announcer = Announcer(authority=config.authority, new_message_id=new_message_id, log=log)
-    letters = InquiryPost(
-        post=post,
-        show=offers.plain,
-        offer=offers.one,
-        operator=settings.operator.address,
-        escalate_to=settings.inquiries.escalate_to,
-    )
-    book = InquiryBook(hours=_hours(config), log=log)
-    inquirer = Inquirer(
-        partners=partners, post=letters, book=book, file_octets=settings.inquiries.file_octets,
-        announce=announcer.respond, log=log,
-    )  # fmt: skip
+    inquirer = _inquirer(config, offers, partners, announcer, log)
     deciding = Deciding(
         partners=partners, look_ups=look_ups, opens=inquirer.open, settles=inquirer.settle,
-        announce=announcer.announce, remark_length=settings.officials.remark_length, log=log,
+        announce=announcer.announce, remark_length=section.remark_length, log=log,
     )  # fmt: skip
     desk = Desk(
         post=post, deciding=deciding, look_ups=look_ups, offers=offers, answered=inquirer.answered,
         demands=partial(demands_on, config), log=log,
     )  # fmt: skip
+    watch = InquiryWatch(ledger=ledger, post=inquirer.post, book=inquirer.book, partners=partners, log=log)
     return Office(
         desk=desk,
         arrivals=Arrivals(post=post, look_ups=look_ups),
-        inquirer=inquirer,
-        watch=InquiryWatch(ledger=ledger, post=letters, book=book, partners=partners, log=log),
+        watch=watch,
         responder=Responder(inquiries=inquirer.receive, log=log),
     )
+
+
+def _post(config: Config, new_message_id: Callable[[], str], log: EventLog) -> Post:
+    return Post(
+        authority=config.authority,
+        policy=config.policy,
+        templates=JinjaTemplates(quote.ABOVE, config.templates),
+        secret=ticket_secret(config),
+        life=timedelta(days=config.settings.officials.ticket_days),
+        new_message_id=new_message_id,
+        log=log,
+    )
+
+
+def _inquirer(
+    config: Config, offers: Offers, partners: Mapping[str, Partner], announcer: Announcer, log: EventLog
+) -> Inquirer:
+    section = config.settings.inquiries
+    letters = InquiryPost(
+        post=offers.post,
+        show=offers.plain,
+        offer=offers.one,
+        operator=config.settings.operator.address,
+        escalate_to=section.escalate_to,
+    )
+    book = InquiryBook(hours=_hours(config), log=log)
+    return Inquirer(
+        partners=partners, post=letters, book=book, file_octets=section.file_octets, announce=announcer.respond,
+        log=log,
+    )  # fmt: skip
 
 
 def _hours(config: Config) -> Hours:

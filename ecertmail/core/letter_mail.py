@@ -39,33 +39,37 @@ def draft(
     """Write a letter.
 
     Args:
-        authority: who writes.
-        address: of the official.
+        authority: who writes, to the `address` of an official.
         rendered: the letter in words.
-        message_id: with angle brackets.
-        now: becomes the Date.
-        token: of the ticket, empty for none.
-        reply_to: the address with the token.
+        message_id: with angle brackets; `now` becomes the Date.
+        token: of the ticket, empty for none; `reply_to` is the address with it.
         answers: the Message-ID of the mail that this answers, which may be empty; None for a letter nobody asked for.
         attachments: what others attached; their names and types are only shown.
         more: further fields of the outer header.
     """
-    header = {
+    fields = {
         "From": formataddr((authority.name, authority.address)),
         "To": address,
-        **({"Reply-To": reply_to} if reply_to else {}),
+        "Reply-To": reply_to,
         "Subject": f"{rendered.subject} [{token}]" if token else rendered.subject,
         "Date": format_datetime(now),
         "Message-ID": message_id,
-        **({"In-Reply-To": answers, "References": answers} if answers else {}),
-        "Auto-Submitted": "auto-generated" if answers is None else "auto-replied",
+        **_relation(answers),
         LOOP: authority.address,
         **(more or {}),
     }
+    header = {name: value for name, value in fields.items() if value}
     kind, inner = compose.protected("multipart/mixed", header)
     parts = [compose.alternative(rendered.text, rendered.html, message_id), *map(attached, attachments)]
     part = compose.multipart(kind, parts, message_id, inner | {k: v for k, v in header.items() if k == "Reply-To"})
     return Draft(header=header, part=part, message_id=message_id)
+
+
+def _relation(answers: str | None) -> dict[str, str]:
+    """The fields that say what a letter answers, if anything (RFC 5322 section 3.6.4, RFC 3834 section 5)."""
+    if answers is None:
+        return {"Auto-Submitted": "auto-generated"}
+    return {"In-Reply-To": answers, "References": answers, "Auto-Submitted": "auto-replied"}
 
 
 def attached(file: File) -> bytes:

@@ -86,7 +86,7 @@ _LESS = re.compile(
         r"|partial|partly|reserv|tomorrow|later\b"
         r"|next week|assum|as soon as|until\b|unless\b|if\b|subject to|condition|hardly|neither|expired"
         r"|undo\b|erroneous|not yet|not before"
-        r"|too early|upon\b|in principle|for now|we will|we shall|half of|part of|\d{1,4} of \d"
+        r"|too early|upon\b|in principle|for\snow|we will|we shall|half of|part of|\d{1,4} of \d"
         r"|parcial|pendiente|manana\b|tras\b|despues|condicion|reserva\b|solo\b|en principio|si\b"
         r"|partiel|en partie|provisoire|apres\b|demain|reserves?\b|uniquement|seulement|en attente|des que|sauf\b"
         r"|завтра|позже|поздне|частичн|условн|услови|после\b|рано\b|ошибочн|только\b|временн"
