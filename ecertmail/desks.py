@@ -10,6 +10,7 @@ from ecertmail.config import Config, demands_on
 from ecertmail.core.deadline import Hours
 from ecertmail.core.reply import quote
 from ecertmail.edge.templates import JinjaTemplates
+from ecertmail.flow.announce import Announcer
 from ecertmail.flow.arrival import Arrivals
 from ecertmail.flow.deciding import Deciding
 from ecertmail.flow.desk import Desk
@@ -20,7 +21,7 @@ from ecertmail.flow.inquiry_watch import InquiryWatch
 from ecertmail.flow.look_up import LookUps
 from ecertmail.flow.offer import Offers
 from ecertmail.flow.post import Post
-from ecertmail.flow.respond import Announcer, Responder
+from ecertmail.flow.respond import Responder
 from ecertmail.parties import Partner
 from ecertmail.ports import EventLog, Ledger
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from ecertmail.conversation import Inquiry, Message
 from ecertmail.core import decision, decision_record, record
 from ecertmail.flow.look_up import LookUps
+from ecertmail.flow.refusal import watch
 from ecertmail.flow.visit import Visit
 from ecertmail.letter import Confirmed, Event, Reason, Refused, Shown
 from ecertmail.official import Decided, Decision, Said, Subject, Ticket
-from ecertmail.parties import Partner
+from ecertmail.parties import OWN, Partner
 from ecertmail.ports import EventLog
 
 Open = Callable[[Visit, Subject, Decided], tuple[Inquiry, Message | None]]
@@ -75,6 +76,8 @@ class Deciding:
         decided = replace(decided, entry=visit.tx.append([("decision", record.canonical(facts))])[0])
         superseded = visit.tx.officials.put_decision(decided)
         inquiry, message = self._converse(visit, subject, decided)
+        if subject.issuer == OWN:
+            watch(visit.tx, decided, self.look_ups.issuer_name(decided.partner), self.log, visit.now)
         issuer = self.partners.get(subject.issuer)
         told = issuer is not None and self.announce(visit, issuer, decided, message)
         self.log.info(

@@ -11,16 +11,14 @@ from datetime import datetime
 from ecertmail.conversation import Message, Turn, Utterance
 from ecertmail.core import decision_record, record
 from ecertmail.core.entity import printable
-from ecertmail.flow.announce import Announcer
 from ecertmail.flow.inquiry_watch import decided_by
+from ecertmail.flow.refusal import watch
 from ecertmail.looked_up import Held
 from ecertmail.model import Examination
 from ecertmail.official import Decided, Decision, Response
 from ecertmail.parties import OWN, Assurance, Partner
 from ecertmail.ports import EventLog, OpenPgp, Transaction
 from ecertmail.subscription import Answer
-
-__all__ = ["Announcer", "Responder"]
 
 Receive = Callable[[Transaction, Partner, Message, str, OpenPgp, datetime], str]
 """How a contribution to a conversation is taken; what is returned is the sentence for the receipt."""
@@ -128,24 +126,8 @@ class Responder:
             taken = (visit.tx, visit.partner, message, visit.spool_id, visit.openpgp, visit.now)
             return (self.inquiries(*taken),) if asks else ()
         decided_by(visit.tx, visit.partner.id, decided.number, self.log, visit.now)
-        self._watch(visit, decided)
+        watch(visit.tx, decided, visit.partner.name, self.log, visit.now)
         return ()
-
-    def _watch(self, visit: _Visit, decided: Decided) -> None:
-        """A refusal stays an alarm until the operator closes it, or the same authority lets the certificate pass."""
-        alarm = f"refusal:{decided.number}"
-        if decided.decision is Decision.PASS:
-            standing = visit.tx.officials.decisions(OWN, decided.number)
-            refused = any(one.decision is Decision.REFUSE and one.superseded_by is None for one in standing)
-            if not refused and visit.tx.clear_alarm(alarm, visit.now):
-                self.log.info("alarm.cleared", alarm=alarm)
-            return
-        who = f"{visit.partner.name} ({printable(decided.operator)})" if decided.operator else visit.partner.name
-        remark = printable(" ".join(decided.remark.split()))[:200]
-        text = f"certificate {decided.number} was refused by {who}" + (f": {remark}" if remark else "")
-        self.log.warning("decision.refusal", partner=visit.partner.id, number=decided.number, entry=decided.entry)
-        if visit.tx.raise_alarm(alarm, text, visit.now):
-            self.log.error("alarm.raised", alarm=alarm, text=text)
 
 
 def _own(tx: Transaction, number: str) -> Held | None:

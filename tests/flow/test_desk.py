@@ -14,7 +14,7 @@ import pytest
 from ecertmail.flow.enrol import Enroller
 from ecertmail.official import Decided, Decision, Official, OfficialState
 from ecertmail.parties import Assurance, Demands
-from tests.builders import CHINA, NOW, NZ_ADDRESS, batch_mail, certificates_xml, sps_replacement, sps_xml
+from tests.builders import CHINA, NOW, NZ_ADDRESS, batch_mail, certificate, certificates_xml, sps_replacement, sps_xml
 from tests.flow.border import ANA, LI, Border
 from tests.flow.node import Node
 
@@ -287,3 +287,18 @@ def test_what_makes_no_sense_is_answered_with_help(node: Node) -> None:
 def test_a_partners_node_is_no_official(node: Node) -> None:
     node.take(mail("VERIFY NZ-1", sender=NZ_ADDRESS))
     assert len(node.quarantined()) == 1
+
+
+def test_a_partners_official_who_refuses_a_certificate_of_ours_is_an_alarm(node: Node) -> None:
+    enrol(node, ANA)
+    with node.ledger.transaction() as tx:
+        [entry] = tx.append([("certificate", b'{"at":"2026-01-01T00:00:00Z","kind":"certificate"}')])
+        tx.put_versions("self", [(entry, "certificate", replace(certificate("CN-1"), importing_country="NZ"))])
+    subject, to = ask(node, "CN-1", sender=ANA.address)
+    node.take(mail("REFUSE wrong seal", subject, to, sender=ANA.address))
+    with node.ledger.transaction() as tx:
+        [alarm] = tx.alarms()
+    assert (alarm.what, "Authority of NZ (Ana, Auckland)" in alarm.text) == ("refusal:CN-1", True)
+    node.take(mail("PASS", subject, to, sender=ANA.address))
+    with node.ledger.transaction() as tx:
+        assert tx.alarms() == []
