@@ -1,5 +1,6 @@
 """Our links come back as what they say: in every language, for numbers of every kind."""
 
+from dataclasses import replace
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -59,3 +60,14 @@ def test_what_our_letters_teach_for_several_certificates_is_understood(language:
         understood = understand(written, numbers)
         assert understood.certain is certain
         assert not certain or understood.said == (Said(decision=Decision.PASS, remark=""),)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_reminder_that_cannot_be_answered_does_not_ask_for_an_answer(language: Language) -> None:
+    letter = Letter(kind=LetterKind.INQUIRY_REMINDER, language=language, authority="A", address=CHINA.address,
+                    reader="", now=NOW, inquiry="Q17", text="Which seal?", asked_at=NOW, due_at=NOW)  # fmt: skip
+    without = templates().render(letter).text
+    words = templates().render(replace(letter, reply_to=f"ecert+{TOKEN}@customs.example")).text
+    last = without.split("Which seal?")[1].strip().splitlines()[0]
+    assert last not in words.splitlines()
+    assert "".join(last.split())[:8] in "".join(words.split())
