@@ -21,11 +21,11 @@ from ecertmail.flow.poll import Poller
 from ecertmail.message import Envelope
 from ecertmail.model import Outcome
 from ecertmail.ports import OpenMailbox
-from ecertmail.store.spool import SpoolReader, SqliteSpool
+from ecertmail.store.spool import SpoolReader
 from ecertmail.store.spool_rows import Row
 from tests.builders import CHINA
 from tests.dovecot import PASSWORD, Account
-from tests.flow.fakes import Log
+from tests.flow.fakes import BrittleSpool, Log
 from tests.installation import until
 
 PLAN = Plan(mailbox="main", source="imap", address=CHINA.address, folders=("INBOX",), message_size=25_000_000,
@@ -46,7 +46,7 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "spool.db"
-        self.spool = SqliteSpool(self.file)
+        self.spool = BrittleSpool(self.file)
         self.log = Log()
         self.outcomes: dict[str, Outcome] = {}
         self._ids = count(1)

@@ -26,7 +26,10 @@ _GOOD = {DeliveryState.DELIVERED, DeliveryState.DEFERRED}
 
 
 class Deliverer:
-    """Makes due deliveries; `run` runs a store call in the ledger's own thread, `news` wakes whoever waits here."""
+    """Makes due deliveries; `run` runs a store call in the ledger's own thread, `news` wakes whoever waits here.
+
+    `look` is how long it waits for news before it looks by itself, and `grace` how long `stop` waits; both in seconds.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,8 @@ class Deliverer:
         hand: Hand,
         news: asyncio.Event,
         log: EventLog,
+        look: float = LOOK_SECONDS,
+        grace: float = GRACE_SECONDS,
     ) -> None:
         self._outbox = outbox
         self._sender = sender
@@ -49,6 +54,8 @@ class Deliverer:
         self._hand = hand
         self._news = news
         self._log = log
+        self._look = look
+        self._grace = grace
         self._in_doubt = False
         self._broken: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,7 +83,7 @@ class Deliverer:
         """Wait a little for what is on its way, write down how it ended, and give the rest back."""
         self._hand.close()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=GRACE_SECONDS)
+            await asyncio.wait(self._tasks, timeout=self._grace)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -89,7 +96,7 @@ class Deliverer:
 
     async def _wait(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), LOOK_SECONDS)
+            await asyncio.wait_for(self._news.wait(), self._look)
         await asyncio.sleep(GATHER_SECONDS)  # what lands meanwhile shares the commit
 
     async def _keep_books(self) -> int:

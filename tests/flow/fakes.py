@@ -69,9 +69,13 @@ class TroubledLedger:
 
 
 class BrittleSpool(SqliteSpool):
-    """A spool that cannot write down, at chosen calls, what became of messages."""
+    """A spool that cannot take messages, or write down what became of them, at chosen calls."""
 
-    finishing = Trouble()
+    adding, finishing = Trouble(), Trouble()
+
+    def add(self, arrivals: Sequence[tuple[str, Envelope, bytes]]) -> dict[str, str]:
+        self.adding()
+        return super().add(arrivals)
 
     def finish(self, ends: Sequence[SpoolEnd], now: datetime) -> None:
         self.finishing()

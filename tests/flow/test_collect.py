@@ -1,7 +1,6 @@
 """Collecting: durable here before anything is done over there; nothing lost, nothing twice, nothing in the way."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -70,16 +69,10 @@ def test_nothing_is_done_over_there_before_it_is_durable_here(
 
 
 def test_a_full_disk_leaves_all_in_the_mailbox_and_the_next_round_takes_it(
-    desk: Desk, inbox: FakeFolder, mailbox: FakeMailbox, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, inbox: FakeFolder, mailbox: FakeMailbox
 ) -> None:
     inbox.put(*mails(3))
-    add, trouble = desk.spool.add, Trouble(1)
-
-    def failing(arrivals: Any) -> dict[str, str]:
-        trouble()
-        return add(arrivals)
-
-    monkeypatch.setattr(desk.spool, "add", failing)
+    desk.spool.adding = Trouble(1)
     collector = desk.collector()
     with pytest.raises(StoreBusyError):
         collector.round(mailbox)

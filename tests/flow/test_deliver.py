@@ -40,6 +40,7 @@ class PostRoom:
         return Deliverer(
             outbox=self.outbox, sender=sender, run=at_once, clock=lambda: self.now, backoff=(MINUTE, 5 * MINUTE),
             give_up=timedelta(hours=1), hand=Hand(connections, per_domain, octets), news=asyncio.Event(), log=self.log,
+            look=0.1, grace=0.05,
         )  # fmt: skip
 
     async def deliver(self, sender: Sender) -> int:

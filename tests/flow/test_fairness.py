@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from ecertmail.delivery import Attempt, Attempted, Delivery, DeliveryState
-from ecertmail.flow import deliver
 from ecertmail.flow.hand import Hand
 from tests.flow.fakes import Smarthost
 from tests.flow.test_deliver import START, PostRoom, room
@@ -16,12 +15,6 @@ __all__ = ["room"]
 
 OK = Attempt(outcome=Attempted.SENT, reply="250 OK")
 GONE = Attempt(outcome=Attempted.TEMPORARY, reply="no answer")
-
-
-@pytest.fixture(autouse=True)
-def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliver, "GRACE_SECONDS", 0.05)
-    monkeypatch.setattr(deliver, "LOOK_SECONDS", 0.1)
 
 
 class Crowd:

@@ -1,6 +1,5 @@
 """A question travels from an official to the duty officer of the authority that issued, and the answer comes back."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,26 +13,12 @@ from ecertmail.letter import LetterKind, Reason
 from ecertmail.model import CertificateStatus
 from ecertmail.official import File, OfficialState, Purpose, Subject
 from tests.builders import room
-from tests.flow.conversing import HEMI, KIRI, NUMBER, SEAL, WANG, DyingSigner, Side, shanghai, wellington
+from tests.flow.conversing import HEMI, KIRI, NUMBER, SEAL, WANG, DyingSigner, Side, wellington
 from tests.flow.fakes import Trouble
 
 SHANGHAI, MPI = WANG.signs_as, KIRI.signs_as
 ASKED = ("request", SHANGHAI, "Which seal?", 1)
 SAID = ("response", MPI, "Seal 17.", 1)
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> Iterator[Side]:
-    made = wellington(tmp_path, KIRI)
-    yield made
-    made.ledger.close()
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Side]:
-    made = shanghai(tmp_path)
-    yield made
-    made.ledger.close()
 
 
 def ask(here: Side, there: Side, remark: str = "Which seal?", *files: File) -> Message:

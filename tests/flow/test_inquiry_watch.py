@@ -1,6 +1,5 @@
 """Deadlines of inquiries on a clock: who is written to at which hour, and what ends it."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,27 +10,13 @@ from ecertmail.errors import KeyringError
 from ecertmail.letter import LetterKind
 from ecertmail.official import Official, OfficialState
 from tests.builders import room
-from tests.flow.conversing import HEMI, KIRI, NUMBER, WANG, DyingSigner, Side, shanghai, wellington
+from tests.flow.conversing import HEMI, KIRI, NUMBER, WANG, DyingSigner, Side, wellington
 from tests.flow.fakes import Trouble
 
 LI = replace(WANG, id="li", partner="cn", address="li@customs.example")
 OFFICE = "office@nz.example"
 REMINDED = (24, KIRI.address, "inquiry_reminder")
 ESCALATED = (48, OFFICE, "inquiry_reminder")
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> Iterator[Side]:
-    made = wellington(tmp_path, KIRI)
-    yield made
-    made.ledger.close()
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Side]:
-    made = shanghai(tmp_path)
-    yield made
-    made.ledger.close()
 
 
 def asked(there: Side, here: Side) -> None:

@@ -1,30 +1,17 @@
 """Conversations that somebody wants to get into, to overhear or to drown."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from ecertmail.conversation import InquiryState, Message
 from ecertmail.official import File, Official
-from tests.flow.conversing import KIRI, WANG, Side, shanghai, wellington
+from tests.flow.conftest import here, there
+from tests.flow.conversing import KIRI, WANG, Side
+
+__all__ = ["here", "there"]
 
 MATE = replace(WANG, id="au-mate", address="mate@daff.example", name="Mate", partner="au")
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Side]:
-    made = shanghai(tmp_path)
-    yield made
-    made.ledger.close()
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> Iterator[Side]:
-    made = wellington(tmp_path, KIRI)
-    yield made
-    made.ledger.close()
 
 
 def answered(here: Side, there: Side, official: Official = WANG) -> Message:
