@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 from ecertmail.conversation import Inquiry, InquiryState, Utterance
@@ -11,7 +10,7 @@ from ecertmail.core.merkle import root_hash
 from ecertmail.model import Entry
 from ecertmail.official import Decided, Official
 from ecertmail.store import database, inquiries, officials, subscriptions
-from ecertmail.store.inquiries import Listed, Waiting
+from ecertmail.store.inquiries import Listed
 from ecertmail.subscription import Subscription
 
 
@@ -176,10 +175,6 @@ class LedgerReader:
     def conversation(self, inquiry_id: int) -> tuple[Inquiry, list[Utterance]] | None:
         """Return one inquiry and all that was said in it."""
         return inquiries.conversation(self._db, inquiry_id)
-
-    def waiting_inquiries(self, now: datetime) -> Waiting:
-        """Count what waits for an answer."""
-        return inquiries.counted(self._db, now)
 
     def orphans(self) -> list[int]:
         """Return the entries of versions that the log has no entry for."""

@@ -1,5 +1,6 @@
 """A ledger that an older ecertmail made: it can be read before the service has run, and nothing is lost then."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from sqlite_utils import Database
 
 from ecertmail.conversation import InquiryState
 from ecertmail.official import OfficialState
+from ecertmail.store import database, inquiries
 from ecertmail.store.audit import faults
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.ledger_schema import migrations
@@ -29,7 +31,8 @@ def test_what_is_not_there_yet_is_empty(path: Path) -> None:
     reader = LedgerReader(path)
     assert (reader.officials(), reader.decided_by("li-wei"), reader.decisions("nz", "NZ-1")) == ([], (0, None), [])
     assert (reader.inquiries(*InquiryState), reader.conversation(1)) == ([], None)
-    assert reader.waiting_inquiries(datetime.now(UTC)).open == 0
+    with closing(database.open_reader(path)) as db:
+        assert inquiries.counted(db, datetime.now(UTC)).open == 0
     assert [found.decisions for found in reader.lookup("NZ-1")] == [()]
     assert not any("decision" in fault or "official" in fault for fault in faults(reader))
     reader.close()

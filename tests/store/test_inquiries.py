@@ -1,6 +1,7 @@
 """Conversations on a real file."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from ecertmail.conversation import Inquiry, InquiryState, Turn, Utterance
 from ecertmail.official import File
 from ecertmail.parties import Assurance
+from ecertmail.store import database, inquiries
 from ecertmail.store.inquiries import Waiting
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.reader import LedgerReader
@@ -98,5 +100,12 @@ def test_the_reader_lists_counts_and_shows(ledger: SqliteLedger, reader: LedgerR
     assert len(reader.inquiries(*InquiryState)) == 2
     assert reader.conversation(1) == (one, [QUESTION, ANSWER])
     assert reader.conversation(9) is None
-    assert reader.waiting_inquiries(NOW) == Waiting(open=1, overdue=0)
-    assert reader.waiting_inquiries(ASKED.due_at) == Waiting(open=1, overdue=1)
+
+
+def test_what_waits_is_counted(ledger: SqliteLedger, path: Path) -> None:
+    with ledger.transaction() as tx:
+        tx.inquiries.open(ASKED)
+        tx.inquiries.open(replace(CAME, state=InquiryState.CLOSED))
+    with closing(database.open_reader(path)) as db:
+        assert inquiries.counted(db, NOW) == Waiting(open=1, overdue=0)
+        assert inquiries.counted(db, ASKED.due_at) == Waiting(open=1, overdue=1)
