@@ -13,8 +13,12 @@ from dataclasses import dataclass, field
 from errno import ELOOP
 from pathlib import Path
 
+from ecertmail import durable
+
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """No symbolic link is followed, and a named pipe keeps nobody waiting."""
+
+_READABLE = 0o644  # the program that left the file reads what became of it
 
 _LONGEST_NAME = 200  # octets; a name has at most 255, and gets a number and an ending here
 
@@ -85,7 +89,7 @@ class DropFolder:
         names = (f"{_stem(dropped.name)}-again{n or ''}.xml" for n in range(1_000_000))
         free = next(name for name in names if not os.path.lexists(self._path / name))
         moved.rename(self._path / free)
-        moved.write_bytes(dropped.octets)
+        durable.write(moved, dropped.octets)
 
 
 def _wanted(name: str) -> bool:
@@ -132,11 +136,4 @@ def _result_of(file: Path) -> str:
 
 
 def _write(file: Path, result: Mapping[str, object]) -> None:
-    """Write a result whole or not at all, and durably."""
-    half = file.with_name(f".{file.name}.tmp")
-    with half.open("w", encoding="utf-8") as out:
-        json.dump(result, out, ensure_ascii=False, indent=2)
-        out.write("\n")
-        out.flush()
-        os.fsync(out.fileno())
-    half.rename(file)
+    durable.write(file, (json.dumps(result, ensure_ascii=False, indent=2) + "\n").encode(), _READABLE)

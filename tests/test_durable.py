@@ -1,0 +1,74 @@
+"""Files that survive a power cut: whole or not at all, for their owner only, with nothing left behind."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ecertmail import durable
+
+
+def test_a_file_holds_what_was_written_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    durable.write(tmp_path / "partner.toml", b"name = 1\n")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"partner.toml": b"name = 1\n"}
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+def test_a_file_has_the_mode_that_was_asked_for_whatever_the_umask(tmp_path: Path, mode: int) -> None:
+    before = os.umask(0o077)
+    try:
+        durable.write(tmp_path / "key.asc", b"x", mode)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "key.asc").stat().st_mode & 0o777 == mode
+
+
+def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    durable.write(tmp_path / "partner.toml", b"old")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        durable.write(tmp_path / "partner.toml", b"new")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"partner.toml": b"old"}
+
+
+def test_file_and_folder_are_synced_the_file_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, bool]] = []
+    sync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        seen.append((_name(descriptor), (tmp_path / "partner.toml").exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    durable.write(tmp_path / "partner.toml", b"x")
+    assert seen == [(str(tmp_path / ".partner.toml.tmp"), False), (str(tmp_path), True)]
+
+
+def test_folders_are_made_with_those_above_them(tmp_path: Path) -> None:
+    durable.make_folder(tmp_path / "a/b")
+    durable.make_folder(tmp_path / "a/b")
+    assert (tmp_path / "a/b").stat().st_mode & 0o777 == 0o700
+
+
+def test_what_another_program_wrote_is_synced_down_to_the_last_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "private-keys-v1.d").mkdir()
+    (tmp_path / "private-keys-v1.d/one.key").write_bytes(b"x")
+    (tmp_path / "pubring.kbx").write_bytes(b"x")
+    seen: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append(_name(descriptor)))
+    durable.sync_tree(tmp_path)
+    assert seen == [
+        str(tmp_path / name) for name in ("private-keys-v1.d", "private-keys-v1.d/one.key", "pubring.kbx")
+    ] + [str(tmp_path)]
+
+
+def _name(descriptor: int) -> str:
+    return str(Path(f"/proc/self/fd/{descriptor}").readlink())
