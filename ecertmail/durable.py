@@ -8,15 +8,16 @@ import os
 from pathlib import Path
 
 OWNER_ONLY = 0o600
+READABLE = 0o644  # for what is no secret: the daemon's user reads what root wrote
 
 
 def write(file: Path, octets: bytes, mode: int = OWNER_ONLY) -> None:
-    """Write a file, whole or not at all; a file of that name is replaced.
+    """Write a file, whole or not at all; a file of that name is replaced, and its owner and mode are kept.
 
     Args:
         file: the name that the octets have in the end; its folder must be there.
         octets: all that the file will hold.
-        mode: the permission bits of the file, whatever the process's umask says.
+        mode: the permission bits of a new file, whatever the process's umask says.
 
     Raises:
         OSError: the file could not be written; what was there before is unchanged.
@@ -24,7 +25,7 @@ def write(file: Path, octets: bytes, mode: int = OWNER_ONLY) -> None:
     half = file.with_name(f".{file.name}.tmp")
     try:
         with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as out:
-            os.fchmod(out.fileno(), mode)
+            _permit(out.fileno(), file, mode)
             out.write(octets)
             out.flush()
             os.fsync(out.fileno())
@@ -62,6 +63,17 @@ def sync_tree(folder: Path) -> None:
         elif path.is_file():
             _synced(path, os.O_RDONLY)
     sync_folder(folder)
+
+
+def _permit(descriptor: int, file: Path, mode: int) -> None:
+    try:
+        before = file.stat()
+    except FileNotFoundError:
+        os.fchmod(descriptor, mode)
+        return
+    if os.geteuid() == 0:
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, before.st_mode & 0o7777)
 
 
 def _synced(path: Path, flags: int) -> None:

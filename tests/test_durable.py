@@ -72,3 +72,10 @@ def test_what_another_program_wrote_is_synced_down_to_the_last_file(
 
 def _name(descriptor: int) -> str:
     return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "partner.toml").touch(mode=0o640)
+    (tmp_path / "partner.toml").chmod(0o640)
+    durable.write(tmp_path / "partner.toml", b"x", durable.READABLE)
+    assert (tmp_path / "partner.toml").stat().st_mode & 0o777 == 0o640

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ecertmail import durable
 from ecertmail.core.mailbox import Tls
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -50,9 +51,7 @@ class Mailbox:
     def write_password(self, folder: Path) -> None:
         """Write the password into a file that only its owner reads."""
         if self.password:
-            file = folder / _PASSWORD
-            file.touch(mode=0o600)
-            file.write_text(self.password + "\n", encoding="utf-8")
+            durable.write(folder / _PASSWORD, f"{self.password}\n".encode())
 
     def write_into(self, text: str) -> str:
         """Give the keys of the sample file their values."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ecertmail import assemble, examining, mailboxes
+from ecertmail import assemble, durable, examining, mailboxes
 from ecertmail import config as configuration
 from ecertmail.cli import init_mailbox
 from ecertmail.cli.common import json_option, load, pairs, show_json
@@ -35,7 +35,7 @@ def init(folder: Path, name: str, country: str, address: str, **mailbox: Any) ->
         raise ConfigError("--name must not contain quotes, backslashes or control characters")
     reading = init_mailbox.chosen(normal(address) or "", mailbox)
     for part in (".", "keys", "spool", "partners"):
-        (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+        durable.make_folder(folder / part)
     click.echo("Making the node's key …")
     fingerprint = _make_key(folder, name, normal(address) or "")
     values = {"NAME": name, "COUNTRY": country.upper(), "ADDRESS": normal(address) or "", "FINGERPRINT": fingerprint}
@@ -45,7 +45,7 @@ def init(folder: Path, name: str, country: str, address: str, **mailbox: Any) ->
     if reading is not None:
         reading.write_password(folder)
         text = reading.write_into(text)
-    file.write_text(text, encoding="utf-8")
+    durable.write(file, text.encode(), durable.READABLE)
     configuration.load(file)
     _tell(folder, fingerprint)
 
@@ -54,10 +54,8 @@ def _make_key(folder: Path, name: str, address: str) -> str:
     passphrase = secrets.token_urlsafe(32)
     keyring = GnupgKeyring(folder / "keys/gnupg")
     fingerprint = keyring.generate(name, address, passphrase)
-    secret = folder / "keys/passphrase"
-    secret.touch(mode=0o600)
-    secret.write_text(passphrase + "\n", encoding="ascii")
-    (folder / "keys/node.asc").write_text(keyring.public_key(fingerprint), encoding="ascii")
+    durable.write(folder / "keys/passphrase", f"{passphrase}\n".encode())
+    durable.write(folder / "keys/node.asc", keyring.public_key(fingerprint).encode(), durable.READABLE)
     keyring.close()
     return fingerprint
 

@@ -8,6 +8,7 @@ import tomlkit
 from tomlkit.items import AoT
 
 from ecertmail import config as configuration
+from ecertmail import durable
 from ecertmail.cli.common import Group, json_option, load, show_json, table
 from ecertmail.cli.partner import confirm, find, period_of
 from ecertmail.config import Config
@@ -98,18 +99,18 @@ def _add(config: Config, partner_id: str, octets: bytes, told: str | None, first
     block = tomlkit.table()
     block.update({"fingerprint": key.fingerprint, "file": name, **({"not_before": first.date()} if first else {})})
     _blocks(document).append(block)
-    (file.parent / name).write_bytes(octets)
+    durable.write(file.parent / name, octets, durable.READABLE)
     _write(config, file, document)
 
 
 def _write(config: Config, file: Path, document: tomlkit.TOMLDocument) -> None:
     """Replace the partner file, unless what results is not a good configuration."""
-    before = file.read_text(encoding="utf-8")
-    file.write_text(tomlkit.dumps(document), encoding="utf-8")
+    before = file.read_bytes()
+    durable.write(file, tomlkit.dumps(document).encode())
     try:
         configuration.load(config.file)
     except ConfigError:
-        file.write_text(before, encoding="utf-8")
+        durable.write(file, before)
         raise
     click.echo(f"{file}: changed. {_RELOAD}")
 

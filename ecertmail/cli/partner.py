@@ -7,6 +7,7 @@ import click
 import tomlkit
 
 from ecertmail import config as configuration
+from ecertmail import durable
 from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
 from ecertmail.config import Config
 from ecertmail.edge import openpgp
@@ -62,13 +63,13 @@ def add(
         **({"profiles": list(profiles)} if profiles else {}),
         "keys": [{"fingerprint": key.fingerprint, "file": key_copy.name}],
     }
-    key_copy.write_bytes(octets)
-    file.write_text(tomlkit.dumps(values), encoding="utf-8")
+    durable.write(key_copy, octets, durable.READABLE)  # a crash after it leaves a key file that no partner names
+    durable.write(file, tomlkit.dumps(values).encode(), durable.READABLE)
     try:
         configuration.load(config.file)
     except ConfigError:
-        file.unlink()
-        key_copy.unlink()
+        durable.remove(file)
+        durable.remove(key_copy)
         raise
     click.echo(f"{file}: written. A running daemon takes it up at reload (`systemctl reload ecertmail`).")
 

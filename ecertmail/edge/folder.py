@@ -18,8 +18,6 @@ from ecertmail import durable
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """No symbolic link is followed, and a named pipe keeps nobody waiting."""
 
-_READABLE = 0o644  # the program that left the file reads what became of it
-
 _LONGEST_NAME = 200  # octets; a name has at most 255, and gets a number and an ending here
 
 
@@ -136,4 +134,4 @@ def _result_of(file: Path) -> str:
 
 
 def _write(file: Path, result: Mapping[str, object]) -> None:
-    durable.write(file, (json.dumps(result, ensure_ascii=False, indent=2) + "\n").encode(), _READABLE)
+    durable.write(file, (json.dumps(result, ensure_ascii=False, indent=2) + "\n").encode(), durable.READABLE)

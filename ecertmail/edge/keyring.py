@@ -7,6 +7,7 @@ from tempfile import NamedTemporaryFile
 
 import gnupg
 
+from ecertmail import durable
 from ecertmail.errors import KeyringError
 from ecertmail.message import SignatureStatus
 
@@ -23,7 +24,7 @@ class GnupgKeyring:
     """One GnuPG home; nothing outside it is read or written."""
 
     def __init__(self, home: Path) -> None:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        durable.make_folder(home)
         self._home = home
         try:
             self._gpg = gnupg.GPG(gnupghome=str(home))
@@ -33,7 +34,7 @@ class GnupgKeyring:
     def generate(self, name: str, address: str, passphrase: str) -> str:
         """Generate the node's Ed25519 signing key with a Curve25519 encryption subkey; return its fingerprint."""
         # The passphrase is random: stretching it guards nothing and would cost 0.3 s for each encrypted mail.
-        (self._home / "gpg-agent.conf").write_text("s2k-count 65536\n", encoding="ascii")
+        durable.write(self._home / "gpg-agent.conf", b"s2k-count 65536\n")
         request = self._gpg.gen_key_input(
             key_type="EDDSA", key_curve="ed25519", key_usage="sign", subkey_type="ECDH", subkey_curve="cv25519",
             subkey_usage="encrypt", name_real=name, name_email=address, expire_date="3y", passphrase=passphrase,
