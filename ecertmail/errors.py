@@ -50,6 +50,10 @@ class KeyringError(PermanentError):
     exit_code = 5
 
 
+class PassphraseError(KeyringError):
+    """The passphrase does not open the node's secret key."""
+
+
 class StoreError(PermanentError):
     """A database is damaged, of a newer version, or held by another process."""
 

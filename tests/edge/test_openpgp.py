@@ -186,7 +186,7 @@ def test_a_signature_that_claims_another_partners_key_is_bad_and_not_that_partne
 
 def test_what_the_engine_signs_it_accepts_again() -> None:
     node = key_of(CHINA.address)
-    own = OpenPgpEngine({node.fingerprint: node.public}, unexplained, node.tsk.signer())
+    own = OpenPgpEngine({node.fingerprint: node.public}, unexplained, node.sign)
     check = own.check(SIGNED, own.sign(SIGNED))
     assert (check.status, check.fingerprint) == (SignatureStatus.GOOD, node.fingerprint)
     assert "SHA512" in check.algorithm

@@ -71,7 +71,7 @@ class DyingSigner(OpenPgpEngine):
     """Signs as the node does, but for some of its calls."""
 
     def __init__(self, side: "Side", trouble: Trouble) -> None:
-        super().__init__({}, unexplained, key_of(side.authority.address).tsk.signer())
+        super().__init__({}, unexplained, key_of(side.authority.address).sign)
         self._trouble = trouble
 
     def sign(self, octets: bytes) -> bytes:
@@ -96,7 +96,7 @@ class Side:
         self.ledger = SqliteLedger(self.folder / "ledger.db")
         self.outbox = SqliteOutbox(self.ledger)
         self.log, self.templates, self._serial = Log(), Remembering(), count(1)
-        self.openpgp: OpenPgp = OpenPgpEngine({}, unexplained, key_of(self.authority.address).tsk.signer())
+        self.openpgp: OpenPgp = OpenPgpEngine({}, unexplained, key_of(self.authority.address).sign)
         self.post = Post(
             authority=self.authority,
             policy=Policy(mailboxes=frozenset({self.authority.address}), country=self.authority.country),

@@ -388,7 +388,7 @@ def test_a_forged_receipt_is_set_aside(node: Node) -> None:
 def test_a_receipt_by_an_expired_key_is_never_answered(node: Node) -> None:
     """Else two nodes whose keys have both expired would refuse each other's refusals without an end."""
     public = replace(key_of(NZ_ADDRESS).public, expires_at=NOW - timedelta(days=1))
-    engine = OpenPgpEngine({public.fingerprint: public}, unexplained, key_of(CHINA.address).tsk.signer())
+    engine = OpenPgpEngine({public.fingerprint: public}, unexplained, key_of(CHINA.address).sign)
     node.examiner = replace(node.examiner, openpgp=engine)
     node.take(sample_receipt(NZ_ADDRESS))
     assert node.receipts() == []

@@ -158,7 +158,7 @@ class DyingSigner(OpenPgpEngine):
     """Signs once, and then the power is cut."""
 
     def __init__(self) -> None:
-        super().__init__({}, unexplained, key_of(CHINA.address).tsk.signer())
+        super().__init__({}, unexplained, key_of(CHINA.address).sign)
         self._trouble = Trouble(2, error=RuntimeError("power cut"))
 
     def sign(self, octets: bytes) -> bytes:
@@ -213,7 +213,7 @@ def test_a_node_takes_what_another_node_pushes_and_answers_with_a_receipt(desk: 
 
 
 def signing_as(address: str) -> OpenPgpEngine:
-    return OpenPgpEngine({}, unexplained, key_of(address).tsk.signer())
+    return OpenPgpEngine({}, unexplained, key_of(address).sign)
 
 
 def test_a_partner_that_must_be_encrypted_to_is_sent_nothing_in_clear(desk: Desk) -> None:

@@ -95,7 +95,7 @@ def china() -> PublicKey:
 
 def engine(*, both: bool = False) -> OpenPgpEngine:
     """What examines mails at China's node."""
-    ring, signer = keyring(), key_of(CHINA.address).tsk.signer()
+    ring, signer = keyring(), key_of(CHINA.address).sign
     unwrap = partial(ring.unwrap, passphrase=PASSPHRASE, longest=25_000_000)
     return OpenPgpEngine(registered(), ring.explain, signer, unwrap, both=both)
 

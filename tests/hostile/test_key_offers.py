@@ -179,7 +179,7 @@ def test_a_key_file_with_a_foreign_subkey_takes_nobodys_signatures_away(node: No
     known = {**registered(), stolen.fingerprint: stolen} if last else {stolen.fingerprint: stolen, **registered()}
     whose = dict(node.examiner.partners)
     whose[stolen.fingerprint] = partners()[1]
-    signer = key_of(CHINA.address).tsk.signer()
+    signer = key_of(CHINA.address).sign
     node.examiner = replace(node.examiner, openpgp=OpenPgpEngine(known, keyring().explain, signer), partners=whose)
     outcome = fate(node, Case(name="", mail=by("subkey good"))).outcome
     assert outcome == "accepted"

@@ -25,7 +25,7 @@ def liar(status: SignatureStatus) -> Explain:
 
 def ask(node: Node, second: Explain, *, both: bool) -> Node:
     """Let somebody else than GnuPG give the second opinion."""
-    asked = OpenPgpEngine(registered(), second, key_of(CHINA.address).tsk.signer(), both=both)
+    asked = OpenPgpEngine(registered(), second, key_of(CHINA.address).sign, both=both)
     node.examiner = replace(node.examiner, openpgp=asked)
     return node
 

@@ -134,7 +134,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[OpenPgpEng
         for key in keys
     }
     keys = {key.fingerprint: key for found in theirs.values() for key in found}
-    yield OpenPgpEngine(keys, ring.explain, key_of(CHINA.address).tsk.signer()), partners
+    yield OpenPgpEngine(keys, ring.explain, key_of(CHINA.address).sign), partners
     ring.close()
 
 

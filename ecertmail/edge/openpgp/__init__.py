@@ -6,6 +6,6 @@ does it tell the date of a signature inside an encrypted message, so gpg takes o
 """
 
 from ecertmail.edge.openpgp.engine import Explain, OpenPgpEngine
-from ecertmail.edge.openpgp.keys import PublicKey, encrypt_to, load_signer, read_public_key
+from ecertmail.edge.openpgp.keys import PublicKey, Sign, encrypt_to, load_signer, read_public_key
 
-__all__ = ["Explain", "OpenPgpEngine", "PublicKey", "encrypt_to", "load_signer", "read_public_key"]
+__all__ = ["Explain", "OpenPgpEngine", "PublicKey", "Sign", "encrypt_to", "load_signer", "read_public_key"]

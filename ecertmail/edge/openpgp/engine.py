@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 import pysequoia
 
 from ecertmail.core.openpgp import is_encrypted, signature_packets, uncompressed
-from ecertmail.edge.openpgp.keys import KeyPart, PublicKey, encrypt_to, read_public_key
+from ecertmail.edge.openpgp.keys import KeyPart, PublicKey, Sign, encrypt_to, read_public_key
 from ecertmail.errors import KeyringError
 from ecertmail.message import Decrypted, SignatureCheck, SignatureStatus
 
 _WEAK_HASHES = ("SHA1", "MD5", "RIPEMD")
 _BEST_FIRST = (SignatureStatus.GOOD, *(s for s in SignatureStatus if s not in {"good", "bad"}), SignatureStatus.BAD)
 
-Explain = Callable[[bytes, bytes, str], SignatureStatus]
+Explain = Callable[[bytes, bytes, str], SignatureStatus | None]
 Unwrap = Callable[[bytes], bytes | None]
 
 
@@ -24,7 +24,7 @@ class OpenPgpEngine:
         self,
         keys: Mapping[str, PublicKey],
         explain: Explain,
-        signer: pysequoia.PySigner | None = None,
+        sign: Sign | None = None,
         unwrap: Unwrap | None = None,
         *,
         longest: int = 25_000_000,
@@ -32,12 +32,13 @@ class OpenPgpEngine:
     ) -> None:
         """Take the keys by fingerprint and what GnuPG is for.
 
-        `explain` is GnuPG's opinion on a signature, asked when Sequoia refuses it, and with `both` always; `unwrap`
-        takes one layer of encryption off. What is inside may have `longest` octets.
+        `explain` is GnuPG's opinion on a signature, asked when Sequoia refuses it, and with `both` always; it is None
+        where GnuPG cannot read the key. `sign` makes a detached signature with the node's key. `unwrap` takes one layer
+        of encryption off. What is inside may have `longest` octets.
         """
         self._keys = keys
         self._explain = explain
-        self._signer = signer
+        self._sign = sign
         self._unwrap = unwrap
         self._longest = longest
         self._both = both
@@ -81,9 +82,9 @@ class OpenPgpEngine:
 
     def sign(self, octets: bytes) -> bytes:
         """Return an armoured detached SHA-512 signature over these octets with the node's key."""
-        if self._signer is None:
+        if self._sign is None:
             raise KeyringError("the node's secret key is not loaded")
-        return pysequoia.sign(self._signer, octets, mode=pysequoia.SignatureMode.DETACHED)
+        return self._sign(octets)
 
     def decrypt(self, ciphertext: bytes) -> Decrypted | None:
         """Return what was encrypted to the node's key, or None if that cannot be told."""
@@ -131,12 +132,16 @@ class OpenPgpEngine:
             return SignatureStatus.BAD
         if key.revoked or part.revoked:
             return SignatureStatus.KEY_REVOKED
-        second = self._explain(signed, packet, key.fingerprint) if self._both else SignatureStatus.GOOD
+        second = self._explain(signed, packet, key.fingerprint) if self._both else None
         agreed = {SignatureStatus.GOOD, SignatureStatus.KEY_EXPIRED, SignatureStatus.KEY_REVOKED}
+        if second is None:
+            return SignatureStatus.GOOD
         return second if second in agreed else SignatureStatus.DISPUTED
 
-    def _refused(self, part: KeyPart, sig: pysequoia.Sig, second: SignatureStatus) -> SignatureStatus:
+    def _refused(self, part: KeyPart, sig: pysequoia.Sig, second: SignatureStatus | None) -> SignatureStatus:
         """Sequoia refused what GnuPG may take: by its policy on algorithms, or because one of the two is wrong."""
+        if second is None:
+            return SignatureStatus.BAD
         if second is not SignatureStatus.GOOD:
             return second
         weak = part.weak or any(name in str(sig.hash_algorithm).upper() for name in _WEAK_HASHES)

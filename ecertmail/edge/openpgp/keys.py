@@ -1,16 +1,19 @@
 """Key files: what is in them, until when each key is good, and what can be done with one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import pysequoia
 
+from ecertmail.edge.openpgp.secret_key import unlocked
 from ecertmail.errors import KeyringError
 
 _SECRET = (pysequoia.packet.Tag.SecretKey, pysequoia.packet.Tag.SecretSubkey)
 _RSA, _DSA = (1, 2, 3), 17
 Packet = pysequoia.packet.Packet
+Sign = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,16 +118,20 @@ def encrypt_to(key: PublicKey, octets: bytes) -> bytes:
         raise KeyringError(f"nothing can be encrypted to {key.fingerprint}: {_first_line(error)}") from error
 
 
-def load_signer(secret_key: bytes, passphrase: str) -> pysequoia.PySigner:
-    """Unlock the node's signing key, as exported by `GnupgKeyring.secret_key`.
+def load_signer(secret_key: bytes, passphrase: str) -> Sign:
+    """Unlock the node's signing key, as exported by `GnupgKeyring.secret_key`; return what signs with it.
 
     Raises:
-        KeyringError: the passphrase is wrong or the key cannot sign now.
+        PassphraseError: the passphrase is wrong.
+        KeyringError: Sequoia cannot sign with the key now.
     """
     try:
-        return pysequoia.Tsk.from_bytes(secret_key).signer(passphrase or None)
+        signer = pysequoia.Tsk.from_bytes(unlocked(secret_key, passphrase)).signer()
+    except KeyringError:
+        raise
     except Exception as error:
         raise KeyringError(f"the node's key cannot be used to sign: {_first_line(error)}") from error
+    return partial(pysequoia.sign, signer, mode=pysequoia.SignatureMode.DETACHED)
 
 
 def _first_line(error: Exception) -> str:

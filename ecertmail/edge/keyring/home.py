@@ -1,16 +1,21 @@
-"""The node's GnuPG keyring in the installation's own folder: generate, import, export, explain."""
+"""One GnuPG home: generate, import, export, sign, explain signatures, take encryption off."""
 
-import subprocess
+import os
+import re
+import time
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import Any
 
 import gnupg
 
 from ecertmail import durable
+from ecertmail.edge.keyring.agent import Agent
 from ecertmail.errors import KeyringError
 from ecertmail.message import SignatureStatus
 
+_PAUSES = (0.1, 0.5)  # seconds between tries while the agent does not answer
 _EXPLAINED = {
     "signature valid": SignatureStatus.GOOD,
     "signature good": SignatureStatus.GOOD,
@@ -18,16 +23,20 @@ _EXPLAINED = {
     "signature expired": SignatureStatus.EXPIRED,
     "signing key was revoked": SignatureStatus.KEY_REVOKED,
 }
+# What gpg says in English when the connection to its agent breaks. The status lines then say "no secret key" only.
+_AGENT_TROUBLE = re.compile("Broken pipe|Connection reset|End of file|IPC|No agent running")
+_TRUSTDB_MAGIC = b"\x01gpg"
 
 
 class GnupgKeyring:
-    """One GnuPG home; nothing outside it is read or written."""
+    """One GnuPG home; nothing outside it is read or written. Close it, or the agent that GnuPG started stays."""
 
     def __init__(self, home: Path) -> None:
         durable.make_folder(home)
         self._home = home
+        self._agent = Agent(home)
         try:
-            self._gpg = gnupg.GPG(gnupghome=str(home))
+            self._gpg = gnupg.GPG(gnupghome=str(home), env=os.environ | {"LC_ALL": "C.UTF-8"})
         except (OSError, ValueError) as error:
             raise KeyringError(f"{home}: GnuPG does not start ({error}); is the package gnupg installed?") from error
 
@@ -35,6 +44,7 @@ class GnupgKeyring:
         """Generate the node's Ed25519 signing key with a Curve25519 encryption subkey; return its fingerprint."""
         # The passphrase is random: stretching it guards nothing and would cost 0.3 s for each encrypted mail.
         durable.write(self._home / "gpg-agent.conf", b"s2k-count 65536\n")
+        self._agent.use()
         request = self._gpg.gen_key_input(
             key_type="EDDSA", key_curve="ed25519", key_usage="sign", subkey_type="ECDH", subkey_curve="cv25519",
             subkey_usage="encrypt", name_real=name, name_email=address, expire_date="3y", passphrase=passphrase,
@@ -42,13 +52,15 @@ class GnupgKeyring:
         made = self._gpg.gen_key(request)
         if not made.fingerprint:
             raise KeyringError(f"{self._home}: GnuPG made no key: {_last_line(made.stderr)}")
+        durable.sync_tree(self._home)
         return str(made.fingerprint)
 
     def add(self, public_key: bytes) -> None:
-        """Import or refresh a public key."""
+        """Import or refresh a public key; GnuPG itself does not sync what it wrote."""
         result = self._gpg.import_keys(public_key)
         if not result.fingerprints:
             raise KeyringError(f"{self._home}: GnuPG does not take the key: {_last_line(result.stderr)}")
+        durable.sync_tree(self._home)
 
     def public_key(self, fingerprint: str) -> str:
         """Return a public key in armour."""
@@ -59,20 +71,24 @@ class GnupgKeyring:
 
     def secret_key(self, fingerprint: str, passphrase: str) -> bytes:
         """Return the node's secret key, still protected by its passphrase."""
-        exported = self._gpg.export_keys(fingerprint, secret=True, armor=False, passphrase=passphrase)
+        self._agent.use()
+        exported = _tried(lambda: self._gpg.export_keys(fingerprint, secret=True, armor=False, passphrase=passphrase))
         if not exported:
             raise KeyringError(
-                f"{self._home}: the secret key {fingerprint} cannot be read; is it there, and is the passphrase right?"
+                f"{self._home}: the secret key {fingerprint} cannot be read. Is it there (`gpg --homedir {self._home} "
+                f"-K`), and is the passphrase right? Its files are in {self._home}/private-keys-v1.d; GnuPG keeps no "
+                "second copy of them, so restore a lost one from the backup"
             )
         return bytes(exported)
 
-    def signer(self, fingerprint: str) -> Callable[[bytes], bytes]:
-        """Return a function that signs with a key of this home; GnuPG's agent asks for the passphrase."""
+    def signer(self, fingerprint: str, passphrase: str = "") -> Callable[[bytes], bytes]:
+        """Return a function that signs through GnuPG's agent; without a passphrase the agent asks for it."""
 
         def sign(octets: bytes) -> bytes:
             made = self._gpg.sign(
-                octets, keyid=fingerprint, detach=True, clearsign=False, extra_args=["--digest-algo", "SHA512"]
-            )
+                octets, keyid=fingerprint, detach=True, clearsign=False, passphrase=passphrase or None,
+                extra_args=["--digest-algo", "SHA512"],
+            )  # fmt: skip
             if not made.data:
                 raise KeyringError(f"{self._home}: GnuPG made no signature: {_last_line(made.stderr)}")
             return bytes(made.data)
@@ -101,18 +117,55 @@ class GnupgKeyring:
 
         Returns:
             The packets inside, or None if they cannot be decrypted or were tampered with.
+
+        Raises:
+            ConnectionError: GnuPG's agent does not answer, so it is not known whether they can be decrypted.
         """
+        self._agent.use()
         options = ["--unwrap", "--max-output", str(longest)]
-        seen = self._gpg.decrypt(ciphertext, passphrase=passphrase or None, extra_args=options)
+
+        def decrypt() -> Any:
+            seen = self._gpg.decrypt(ciphertext, passphrase=passphrase or None, extra_args=options)
+            return seen if seen.ok or not _AGENT_TROUBLE.search(seen.stderr) else None
+
+        seen = _tried(decrypt)
+        if seen is None:
+            raise ConnectionError(f"{self._home}: GnuPG's agent does not answer")
         return bytes(seen.data) if seen.ok and seen.data else None
 
+    def repair(self, public_key: bytes) -> None:
+        """Put the node's public key back into a keyring that a power cut left empty or damaged.
+
+        What cannot be read is renamed to `pubring.kbx.damaged`. The secret keys lie in files of their own.
+
+        Raises:
+            KeyringError: GnuPG does not take the key into an empty keyring either.
+        """
+        trustdb, pubring = self._home / "trustdb.gpg", self._home / "pubring.kbx"
+        if trustdb.exists() and not trustdb.read_bytes().startswith(_TRUSTDB_MAGIC):
+            durable.remove(trustdb)  # GnuPG makes a new one; nothing here depends on what it holds
+        if pubring.exists() and not self._gpg.list_keys():
+            pubring.replace(pubring.with_name("pubring.kbx.damaged"))
+        self.add(public_key)
+
     def close(self) -> None:
-        """Stop the agent that GnuPG started for this home."""
-        subprocess.run(
-            ["gpgconf", "--homedir", str(self._home), "--kill", "gpg-agent"],  # noqa: S607
-            check=False,
-            capture_output=True,
-        )
+        """Stop the agent that GnuPG started for this home, unless another process still works in the home."""
+        self._agent.leave()
+
+
+def gnupg_reads(public_key: bytes) -> bool:
+    """Say whether the GnuPG of this machine can read a key, without touching any keyring."""
+    with TemporaryDirectory(prefix="ecertmail-") as folder:
+        return bool(gnupg.GPG(gnupghome=folder).import_keys(public_key).fingerprints)
+
+
+def _tried(call: Callable[[], Any]) -> Any:
+    """Call until there is a result; an agent that is just starting or ending makes gpg fail for a moment."""
+    for pause in _PAUSES:
+        if result := call():
+            return result
+        time.sleep(pause)
+    return call()
 
 
 def _last_line(text: str) -> str:
