@@ -132,5 +132,3 @@ def verify(context: click.Context, size: int | None, root: str | None, as_json: 
     if not as_json:
         click.secho("The ledger is whole.", fg="green")
 
-
-COMMANDS = (lookup, ledger)
