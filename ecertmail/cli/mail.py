@@ -199,4 +199,3 @@ def _signed(file: Path) -> SignedMessage:
 def _crlf(octets: bytes) -> bytes:
     """A mail saved by a mail program has local line ends; signatures are over CRLF."""
     return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-

@@ -77,4 +77,3 @@ def _alarms(config: Config) -> list[str]:
 
 def _words(name: str, value: object) -> object:
     return "none ends within 60 days" if name == "keys" and not value else standing.words(name, value)
-
