@@ -141,9 +141,10 @@ def _unknown(words: list[str]) -> str | None:
     for word in words:
         if not isinstance(group, click.Group):
             return None
-        if word not in group.commands:
+        found = group.get_command(click.Context(group), word)
+        if found is None:
             return word
-        group = group.commands[word]
+        group = found
     return None
 
 

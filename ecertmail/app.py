@@ -11,12 +11,12 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from ecertmail import assemble, commands, examining, metrics, steps
 from ecertmail import config as configuration
+from ecertmail.clock import now
 from ecertmail.config import Config
 from ecertmail.core.door import Door, Limits
 from ecertmail.decider import Decider
@@ -38,11 +38,6 @@ from ecertmail.store.spool import SpoolReader, SqliteSpool
 RETRY_SECONDS = 10.0
 PUBLISH_SECONDS = 2.0
 REPORT_SECONDS = 300.0
-
-
-def now() -> datetime:
-    """Read the clock; nobody else does."""
-    return datetime.now(UTC)  # noqa: TID251 - the one place
 
 
 class Node:

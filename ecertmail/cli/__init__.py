@@ -4,27 +4,12 @@ Exit codes: 0 done, 2 wrong usage, 3 a check failed, 4 not found, 5 key trouble,
 78 wrong configuration, 1 anything else.
 """
 
+from typing import ClassVar
+
 import click
 
 from ecertmail import __version__
-from ecertmail.cli import (
-    alarm,
-    delivery,
-    inquiry,
-    install,
-    issue,
-    keys,
-    ledger,
-    mail,
-    mailbox,
-    official,
-    partner,
-    report,
-    service,
-    spool,
-    subscriber,
-)
-from ecertmail.cli.common import Group
+from ecertmail.cli.lazy_group import LazyGroup, Place
 
 _EPILOG = """\b
 Examples:
@@ -39,7 +24,34 @@ Shell completion: eval "$(_ECERTMAIL_COMPLETE=bash_source ecertmail)"  (also zsh
 """
 
 
-@click.group(cls=Group, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(LazyGroup):
+    """Every command of `ecertmail`."""
+
+    places: ClassVar[dict[str, Place]] = {
+        "alarm": Place("alarm", "Look at open alarms, and close them."),
+        "check-config": Place("install", "Check configuration, partners, keys and TLS files."),
+        "command": Place("mail", "Make a mail that manages your subscriptions."),
+        "delivery": Place("delivery", "Look at outgoing mails; send again or cancel."),
+        "init": Place("install", "Make a working installation in a folder."),
+        "inquiry": Place("inquiry", "Look at conversations about certificates."),
+        "issue": Place("issue", "Record certificates of your own authority."),
+        "ledger": Place("ledger", "Look at the log and prove that it is whole."),
+        "lookup": Place("ledger", "Show a certificate with its whole history."),
+        "mailbox": Place("mailbox", "Test the mailboxes that are read."),
+        "offer-key": Place("mail", "Make a mail that offers a partner your new key."),
+        "official": Place("official", "Add, approve and suspend officials."),
+        "partner": Place("partner", "Add partners, and look at their keys."),
+        "report": Place("report", "Show the numbers of a month."),
+        "serve": Place("service", "Run the daemon."),
+        "sign": Place("mail", "Make a signed batch mail from certificate files."),
+        "spool": Place("spool", "Look at received mails and the quarantine."),
+        "status": Place("service", "Show what runs, what waits, what is wrong."),
+        "subscriber": Place("subscriber", "Add, approve and pause subscribers."),
+        "verify-receipt": Place("mail", "Verify a receipt without a network."),
+    }
+
+
+@click.group(cls=Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "-C",
     "--config",
@@ -52,23 +64,3 @@ Shell completion: eval "$(_ECERTMAIL_COMPLETE=bash_source ecertmail)"  (also zsh
 def main(context: click.Context, config: str | None) -> None:
     """Exchange signed electronic export certificates by e-mail."""
     context.obj = config
-
-
-for command in (
-    *install.COMMANDS,
-    *service.COMMANDS,
-    issue.issue,
-    *ledger.COMMANDS,
-    *mail.COMMANDS,
-    partner.partner,
-    spool.spool,
-    delivery.delivery,
-    alarm.alarm,
-    inquiry.inquiry,
-    mailbox.mailbox,
-    subscriber.subscriber,
-    official.official,
-    report.report,
-):
-    main.add_command(command)
-partner.partner.add_command(keys.keys)

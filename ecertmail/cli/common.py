@@ -6,13 +6,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from ecertmail import config as configuration
-from ecertmail.config import Config
 from ecertmail.errors import ConfigError, EcertmailError
+
+if TYPE_CHECKING:  # `ecertmail --help` reads no configuration
+    from ecertmail.config import Config
 
 CHECK_FAILED = 3
 _PLACES = (Path("ecertmail.toml"), Path("/etc/ecertmail/ecertmail.toml"))
@@ -36,8 +37,10 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def load(context: click.Context) -> Config:
+def load(context: click.Context) -> "Config":
     """Load the configuration that -C, the environment or the usual places name."""
+    from ecertmail import config as configuration
+
     return configuration.load(config_file(context))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ecertmail import app
+from ecertmail import clock
 from ecertmail.cli.changing import change
 from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
 from ecertmail.conversation import Inquiry, InquiryState, Utterance
@@ -33,7 +33,7 @@ def inquiry() -> None:
 @click.pass_context
 def list_(context: click.Context, everything: bool, as_json: bool) -> None:
     """List inquiries that are not closed, the newest first."""
-    now = app.now()
+    now = clock.now()
     reader = _reader(context)
     found = reader.inquiries(*(state for state in InquiryState if everything or state is not InquiryState.CLOSED))
     reader.close()
@@ -51,7 +51,7 @@ def list_(context: click.Context, everything: bool, as_json: bool) -> None:
 @click.pass_context
 def show(context: click.Context, name: str, folder: Path | None, as_json: bool) -> None:
     """Show an inquiry with all that was said in it."""
-    now = app.now()
+    now = clock.now()
     reader = _reader(context)
     found = reader.conversation(number_of(name))
     reader.close()

@@ -98,6 +98,3 @@ def check_config(context: click.Context, as_json: bool) -> None:
         return
     pairs(facts)
     click.secho("The configuration is good.", fg="green")
-
-
-COMMANDS = (init, check_config)

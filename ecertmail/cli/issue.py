@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ecertmail import app, assemble, steps
+from ecertmail import assemble, clock, steps
 from ecertmail.cli.common import CHECK_FAILED, fail, json_option, load, show_json
 from ecertmail.config import Config
 from ecertmail.core.issue import statement
@@ -64,7 +64,7 @@ def _issue_here(config: Config, files: list[tuple[str, bytes]]) -> list[dict[str
         issuer = steps.issuer(config, ledger, log.make("human", "error"))
         try:
             return [
-                statement(issuer.decide(name, "command", *issuer.read(name, octets), app.now()))
+                statement(issuer.decide(name, "command", *issuer.read(name, octets), clock.now()))
                 for name, octets in files
             ]
         finally:

@@ -131,6 +131,3 @@ def verify(context: click.Context, size: int | None, root: str | None, as_json: 
         fail("\n".join(faults), CHECK_FAILED)
     if not as_json:
         click.secho("The ledger is whole.", fg="green")
-
-
-COMMANDS = (lookup, ledger)

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from ecertmail import app, examining
+from ecertmail import clock, examining
 from ecertmail import config as configuration
 from ecertmail.cli.common import CHECK_FAILED, fail, json_option, load, pairs, show_json
 from ecertmail.core import batch, mime, outgoing, read_receipt
@@ -112,7 +112,7 @@ def _letter(
         signer = examining.load_examiner(config).openpgp.sign
     message_id = f"<{secrets.token_hex(12)}@{sender.rpartition('@')[2]}>"
     encrypt = partial(openpgp.encrypt_to, openpgp.read_public_key(encrypt_to.read_bytes())) if encrypt_to else None
-    letter = Letter(sender=sender, recipient=recipient, now=app.now(), message_id=message_id, encrypt=encrypt)
+    letter = Letter(sender=sender, recipient=recipient, now=clock.now(), message_id=message_id, encrypt=encrypt)
     return letter, signer
 
 
@@ -199,6 +199,3 @@ def _signed(file: Path) -> SignedMessage:
 def _crlf(octets: bytes) -> bytes:
     """A mail saved by a mail program has local line ends; signatures are over CRLF."""
     return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-
-
-COMMANDS = (sign, offer_key, command, verify_receipt)

@@ -2,20 +2,28 @@
 
 from datetime import date
 from pathlib import Path
+from typing import ClassVar
 
 import click
 import tomlkit
 
 from ecertmail import config as configuration
 from ecertmail import durable
-from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
+from ecertmail.cli.common import json_option, load, pairs, show_json, table
+from ecertmail.cli.lazy_group import LazyGroup, Place
 from ecertmail.config import Config
 from ecertmail.edge import openpgp
 from ecertmail.errors import ConfigError, KeyringError, NotFoundError
 from ecertmail.parties import Partner, PinnedKey
 
 
-@click.group(cls=Group)
+class PartnerCommands(LazyGroup):
+    """The commands of a partner file, and those of its keys in a module of their own."""
+
+    places: ClassVar[dict[str, Place]] = {"keys": Place("keys", "Look at keys; add, confirm and end them.")}
+
+
+@click.group(cls=PartnerCommands)
 def partner() -> None:
     """Add and look at partners: authorities whose certificates this node takes."""
 

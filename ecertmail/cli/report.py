@@ -5,7 +5,7 @@ from typing import TextIO
 
 import click
 
-from ecertmail import app
+from ecertmail import clock
 from ecertmail.cli.common import json_option, load, show_json, table
 from ecertmail.core import monthly
 from ecertmail.core.page import page
@@ -22,12 +22,12 @@ from ecertmail.store import month as months
 def report(context: click.Context, month: datetime | None, file: TextIO | None, as_json: bool) -> None:
     """Show a month (in UTC): certificates, answers, deliveries and their times, and failures."""
     config = load(context)
-    chosen = month or app.now().replace(day=1) - timedelta(days=1)
+    chosen = month or clock.now().replace(day=1) - timedelta(days=1)
     seen = months.read(config.spool / "ledger.db", chosen.year, chosen.month)
     names = {partner.id: partner.name for partner in config.partners} | {"self": config.authority.name}
     sections = monthly.sections(seen, names)
     title = f"Export certificates in {chosen:%Y-%m}"
-    under = f"{config.authority.name}, days in UTC, as of {app.now():%Y-%m-%d %H:%M} UTC"
+    under = f"{config.authority.name}, days in UTC, as of {clock.now():%Y-%m-%d %H:%M} UTC"
     if file is not None:
         file.write(page(title, under, sections))
     elif as_json:

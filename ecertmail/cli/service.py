@@ -4,13 +4,13 @@ import asyncio
 
 import click
 
-from ecertmail import app, assemble, examining
+from ecertmail import clock
 from ecertmail.cli import standing
 from ecertmail.cli.common import json_option, load, pairs, show_json
 from ecertmail.cli.mailbox import in_words, summaries
 from ecertmail.config import Config
 from ecertmail.core import notice
-from ecertmail.edge import control, log
+from ecertmail.edge import control
 from ecertmail.store import overview
 from ecertmail.store.deliveries import DeliveryReader
 
@@ -20,6 +20,9 @@ from ecertmail.store.deliveries import DeliveryReader
 @click.pass_context
 def serve(context: click.Context, log_format: str | None) -> None:
     """Run the daemon until SIGTERM; SIGHUP reads configuration, partners and certificates again."""
+    from ecertmail import app, assemble
+    from ecertmail.edge import log
+
     config = load(context)
     events = log.make(log_format or config.settings.log.format, config.settings.log.level)
     log.bridge(events)
@@ -51,7 +54,9 @@ def status(context: click.Context, as_json: bool) -> None:
 
 
 def _facts(config: Config) -> dict[str, object]:
-    now = app.now()
+    from ecertmail import examining
+
+    now = clock.now()
     facts: dict[str, object] = {
         "authority": config.authority.name,
         "daemon": "running" if control.ask(config.spool / "control.sock", {"do": "ping"}) else "not running",
@@ -72,6 +77,3 @@ def _alarms(config: Config) -> list[str]:
 
 def _words(name: str, value: object) -> object:
     return "none ends within 60 days" if name == "keys" and not value else standing.words(name, value)
-
-
-COMMANDS = (serve, status)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ecertmail import app
+from ecertmail import clock
 from ecertmail.cli.changing import change
 from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
 from ecertmail.config import Config
@@ -74,7 +74,7 @@ def add(
         raise ConfigError("--address must be a plain mail address, and ID lower-case letters, digits and hyphens")
     if partner and partner not in {known.id for known in config.partners}:
         raise NotFoundError(f"{partner}: no partner has this ID; see `ecertmail partner list`")
-    next_run(values["schedule"], values["time_zone"], app.now())
+    next_run(values["schedule"], values["time_zone"], clock.now())
     known = _is_known(config, mailbox)
     subscription = {
         "id": subscription_id,
@@ -122,7 +122,7 @@ def show(context: click.Context, subscription_id: str, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    run = next_run(found.schedule, found.time_zone, app.now())
+    run = next_run(found.schedule, found.time_zone, clock.now())
     wanted = {name: ", ".join(getattr(found.filter, name)) for name in found.filter.__slots__}
     facts = [("id", found.id), ("state", found.state.value), ("reason", found.reason), ("address", found.address)]
     facts += [("name", found.name), ("partner", found.partner), ("bundle", found.bundle.value)]

@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import click
@@ -15,6 +16,8 @@ from ecertmail.demo.story import tell
 @click.option("--keep", is_flag=True, help="Keep the folder with both installations, to look around.")
 def demo(keep: bool) -> None:
     """Show a signed batch travel from New Zealand to China and its receipt back."""
+    click.echo("Two nodes start on this machine and exchange certificates. This takes about a minute.")
+    begin = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="ecertmail-demo-"))
     first, second, between = free_ports(3)
     wellington = DemoNode("wellington", "Ministry for Primary Industries", "NZ", folder, first, between)
@@ -23,6 +26,7 @@ def demo(keep: bool) -> None:
     relay.start()
     try:
         tell(folder, wellington, beijing, relay, keep)
+        click.echo(f"\nEverything above was observed. It took {time.monotonic() - begin:.0f} seconds.")
     except ObservedError as error:
         click.secho(f"\n✗ {error}", fg="red", bold=True, err=True)
         sys.exit(1)

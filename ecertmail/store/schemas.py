@@ -4,16 +4,17 @@ import re
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import xmlschema
 from lxml import etree
-from xmlschema.validators import XsdPatternFacets
 
 from ecertmail.core.batch import MAX_FINDINGS, Schema
 from ecertmail.core.profiles import PROFILES
 from ecertmail.errors import ConfigError
 from ecertmail.findings import Finding, FindingCode
+
+if TYPE_CHECKING:  # importing it takes a quarter of a second, which only a refusal is worth
+    import xmlschema
 
 MAX_ATTRIBUTES = 100
 
@@ -46,7 +47,9 @@ def _brief(compiled: etree.XMLSchema) -> Finding:
 
 def _explainer(path: Path) -> Callable[[etree._Element], list[Finding]]:
     @cache
-    def schema() -> xmlschema.XMLSchema:
+    def schema() -> "xmlschema.XMLSchema":
+        import xmlschema
+
         return xmlschema.XMLSchema(str(path), allow="local", defuse="never")
 
     def explain(root: etree._Element) -> list[Finding]:
@@ -63,8 +66,10 @@ def _explainer(path: Path) -> Callable[[etree._Element], list[Finding]]:
     return explain
 
 
-def _wrong_code(error: xmlschema.XMLSchemaValidationError) -> str:
+def _wrong_code(error: "xmlschema.XMLSchemaValidationError") -> str:
     """Name the value and the list, where xmlschema would print the whole list as a pattern."""
+    from xmlschema.validators import XsdPatternFacets
+
     parent = getattr(error.validator, "parent", None)
     if not isinstance(error.validator, XsdPatternFacets) or parent is None or not parent.name:
         return ""
@@ -72,6 +77,6 @@ def _wrong_code(error: xmlschema.XMLSchemaValidationError) -> str:
     return f"{str(value)[:100]!r} is not in the code list {parent.name.rpartition('}')[2]}"
 
 
-def _finding(error: xmlschema.XMLSchemaValidationError) -> Finding:
+def _finding(error: "xmlschema.XMLSchemaValidationError") -> Finding:
     reason = _wrong_code(error) or " ".join((error.reason or "").split())
     return Finding(code=FindingCode.SCHEMA_INVALID, where=error.path or "", detail=reason[:300])
