@@ -47,7 +47,7 @@ class Node:
         """Open stores, keys and schemas; nothing listens yet."""
         self._config = config
         self._log = log
-        workers = examining.load_workers(config)
+        workers = examining.load_workers(config, log)
         self._spool = SqliteSpool(config.spool / "spool.db", self._given_up)
         self._ledger = SqliteLedger(config.spool / "ledger.db")
         self._outbox = SqliteOutbox(self._ledger)
@@ -74,28 +74,31 @@ class Node:
         if waiting:
             self._log.info("start.recovered", messages_and_deliveries=waiting)
         measuring = metrics.endpoint(self._config, self._running, now)
-        async with (
-            self._listening() as places,
-            control.serving(self._config.spool / "control.sock", self.command),
-            measuring,
-        ):
-            loops = [
-                self._decider.run(),
-                self._issuing.run(),
-                self._deliver(),
-                self._readers.run(),
-                self._publish(),
-                self._report(),
-                self._reload(),
-                self._keep_watchdog(),
-            ]
-            tasks = [asyncio.create_task(task) for task in loops]
-            ready(places)
-            systemd.notify("READY=1")
-            stopping = asyncio.create_task(self._stop.wait())
-            await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            systemd.notify("STOPPING=1")
-        await self._finish(tasks)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            async with (
+                self._listening() as places,
+                control.serving(self._config.spool / "control.sock", self.command),
+                measuring,
+            ):
+                loops = [
+                    self._decider.run(),
+                    self._issuing.run(),
+                    self._deliver(),
+                    self._readers.run(),
+                    self._publish(),
+                    self._report(),
+                    self._reload(),
+                    self._keep_watchdog(),
+                ]
+                tasks += [asyncio.create_task(task) for task in loops]
+                ready(places)
+                systemd.notify("READY=1")
+                stopping = asyncio.create_task(self._stop.wait())
+                await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+                systemd.notify("STOPPING=1")
+        finally:
+            await self._finish(tasks)
 
     async def _reload(self) -> None:
         """At SIGHUP read configuration, partners, keys, schemas and certificates; a mistake keeps what is running."""
@@ -119,7 +122,7 @@ class Node:
         office = steps.office(config, self._ledger, now, self._log)
         if self._tls.context is not None:
             assemble.load_certificate(self._tls.context, config)
-        workers = examining.load_workers(config)
+        workers = examining.load_workers(config, self._log)
         workers.wait_until_ready()
         return config, office, workers
 

@@ -1,30 +1,35 @@
 """From configuration to examiners: keys, partners and schemas, loaded once here and once in each worker process."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import pysequoia
-
+from ecertmail import own_key, pinned_keys
 from ecertmail.assemble import secret
-from ecertmail.config import Config, whereabouts
+from ecertmail.config import Config
 from ecertmail.core import authentication
 from ecertmail.edge import openpgp as pgp
 from ecertmail.edge.dkim_check import DkimVerifier
 from ecertmail.edge.keyring import GnupgKeyring
 from ecertmail.edge.txt_records import TxtRecords
 from ecertmail.edge.workers import Allowance, Examine, Workers
-from ecertmail.errors import ConfigError, KeyringError
+from ecertmail.errors import KeyringError
 from ecertmail.flow.examine import Authenticate, Examiner, nobody
-from ecertmail.parties import Encryption, KeyLife, Partner
+from ecertmail.message import SignatureStatus
+from ecertmail.own_key import OwnKey
+from ecertmail.parties import KeyLife, Partner
+from ecertmail.ports import EventLog
 from ecertmail.store import schemas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Materials:
-    """What an examiner is made of, as plain values that can be sent to a worker."""
+    """What an examiner is made of, as plain values that can be sent to a worker.
+
+    `unexplained` are the fingerprints of keys that GnuPG cannot read and is not asked about.
+    """
 
     partners: tuple[Partner, ...]
     keys: Mapping[str, bytes]
@@ -36,19 +41,24 @@ class Materials:
     dkim: Literal["nobody", "ourselves", "mail-server"] = "nobody"
     authserv_id: str = ""
     file_octets: int = 5_000_000
+    unexplained: frozenset[str] = frozenset()
 
 
 def materials(config: Config) -> Materials:
-    """Read every partner's key files; what is pinned and what the files hold must agree.
+    """Read every partner's key files.
 
     Raises:
-        ConfigError: a key file cannot be read, holds another key, or cannot be encrypted to although that is required.
+        ConfigError: a key file cannot be used, holds another key, or cannot be encrypted to although that is required.
     """
+    return _materials(config, pinned_keys.read(config).require())
+
+
+def _materials(config: Config, keys: Mapping[str, bytes], unexplained: Collection[str] = ()) -> Materials:
     section = config.settings.keys
     return Materials(
         partners=config.signers,
-        keys={key.fingerprint: _key_file(config, partner, key.fingerprint) for partner in config.signers
-              for key in partner.keys},
+        keys=keys,
+        unexplained=frozenset(unexplained),
         schemas=config.schemas,
         home=config.path(section.home),
         passphrase=secret(config, section.passphrase_file, "the key's passphrase"),
@@ -57,18 +67,7 @@ def materials(config: Config) -> Materials:
         dkim=config.settings.officials.dkim,
         authserv_id=config.settings.officials.authserv_id,
         file_octets=config.settings.inquiries.file_octets,
-    )  # fmt: skip
-
-
-def _key_file(config: Config, partner: Partner, fingerprint: str) -> bytes:
-    path = config.key_files[fingerprint]
-    try:
-        key = pgp.read_public_key(path.read_bytes())
-    except (OSError, KeyringError) as error:
-        raise ConfigError(f"{path}: the key of partner {partner.id} cannot be read ({error})") from error
-    if key.fingerprint != fingerprint:
-        raise ConfigError(f"{path}: holds key {key.fingerprint}, but {whereabouts(partner)} names {fingerprint}")
-    return key.octets
+    )
 
 
 def examiner(made_of: Materials, signer: pgp.OpenPgpEngine | None = None) -> Examiner:
@@ -95,38 +94,64 @@ def authenticator(made_of: Materials) -> Authenticate:
             return nobody
 
 
-def load_examiner(config: Config, *, keep_keys: bool = False) -> Examiner:
-    """Load all that judging needs and SIGHUP reloads, here in this process, and able to sign.
+def load_own_key(config: Config, log: EventLog | None = None) -> OwnKey:
+    """Load the node's key from its GnuPG home."""
+    section = config.settings.keys
+    passphrase = secret(config, section.passphrase_file, "the key's passphrase")
+    return own_key.load(config.path(section.home), section.fingerprint, passphrase, log)
 
-    With `keep_keys` the partners' keys are put into the GnuPG home too, where refused signatures are explained from.
+
+def load_examiner(config: Config) -> Examiner:
+    """Load all that judging needs and SIGHUP reloads, here in this process, and able to sign; try the node's key.
+
+    Raises:
+        ConfigError: a partner's key cannot be used.
+        KeyringError: the node's key does not sign or decrypt.
     """
-    made_of, section = materials(config), config.settings.keys
-    keyring = GnupgKeyring(made_of.home)
-    signer = pgp.load_signer(keyring.secret_key(section.fingerprint, made_of.passphrase), made_of.passphrase)
-    for key in made_of.keys.values() if keep_keys else ():
-        keyring.add(key)
-    keyring.close()  # the key is in memory now; no agent needs to hold it as well
-    engine = _engine(made_of, signer)
-    _require_encryption(config, engine)
-    return examiner(made_of, engine)
+    made_of, own = materials(config), load_own_key(config)
+    own_key.prove(own)
+    return examiner(made_of, _engine(made_of, own))
 
 
-def load_workers(config: Config) -> Workers:
-    """Start the worker processes, after everything that they load was loaded here without a mistake."""
-    here = load_examiner(config, keep_keys=True)
+def load_workers(config: Config, log: EventLog) -> Workers:
+    """Start the worker processes, after everything that they load was loaded here without a mistake.
+
+    A partner's key that cannot be used is a warning: the node works for all other partners.
+    """
+    pinned, own = pinned_keys.read(config), load_own_key(config, log)
+    for trouble in pinned.troubles:
+        log.warning("key.unusable", partner=trouble.partner, fingerprint=trouble.fingerprint, because=trouble.text)
+    unexplained = _put_into_keyring(own.keyring, pinned.keys, log)
+    made_of = _materials(config, pinned.keys, unexplained)
+    here = examiner(made_of, _engine(made_of, own))
     section = config.settings.workers
     allowance = Allowance(workers=section.count, seconds=section.seconds, megabytes=section.megabytes)
-    return Workers(here.openpgp, partial(_in_worker, materials(config)), allowance)
+    return Workers(here.openpgp, partial(_in_worker, made_of), allowance)
+
+
+def _put_into_keyring(keyring: GnupgKeyring, keys: Mapping[str, bytes], log: EventLog) -> list[str]:
+    """Give GnuPG the keys that it is asked about; return those that it cannot read, such as OpenPGP v6 keys."""
+    unreadable = []
+    for fingerprint, octets in keys.items():
+        try:
+            keyring.add(octets)
+        except KeyringError as error:
+            log.warning("key.unknown-to-gnupg", fingerprint=fingerprint, because=str(error))
+            unreadable.append(fingerprint)
+    return unreadable
 
 
 def key_lives(config: Config) -> tuple[KeyLife, ...]:
-    """Say when this node's key and each partner's key end: they expire, or their agreed time is over."""
+    """Say when this node's key and each partner's usable key end: they expire, or their agreed time is over."""
     home, section = config.path(config.settings.keys.home), config.settings.keys
     own = pgp.read_public_key(GnupgKeyring(home).public_key(section.fingerprint).encode())
     lives = [KeyLife(owner="this node", fingerprint=own.fingerprint, ends_at=own.expires_at)]
+    usable = pinned_keys.read(config).keys
     for partner in config.signers:
         for pinned in partner.keys:
-            key = pgp.read_public_key(_key_file(config, partner, pinned.fingerprint))
+            if pinned.fingerprint not in usable:
+                continue
+            key = pgp.read_public_key(usable[pinned.fingerprint])
             ends = [moment for moment in (key.expires_at, pinned.ends_at) if moment is not None]
             life = KeyLife(
                 owner=f"partner {partner.id}", fingerprint=pinned.fingerprint, ends_at=min(ends, default=None)
@@ -139,17 +164,17 @@ def _in_worker(made_of: Materials) -> Examine:
     return examiner(made_of).examine
 
 
-def _engine(made_of: Materials, signer: pysequoia.PySigner | None = None) -> pgp.OpenPgpEngine:
-    keyring = GnupgKeyring(made_of.home)
+def _engine(made_of: Materials, own: OwnKey | None = None) -> pgp.OpenPgpEngine:
+    keyring = own.keyring if own else GnupgKeyring(made_of.home)
     unwrap = partial(keyring.unwrap, passphrase=made_of.passphrase, longest=made_of.longest)
     keys = {fingerprint: pgp.read_public_key(octets) for fingerprint, octets in made_of.keys.items()}
-    return pgp.OpenPgpEngine(keys, keyring.explain, signer, unwrap, longest=made_of.longest, both=made_of.both)
+    sign = own.sign if own else None
+    explain = partial(_explained, keyring, made_of.unexplained)
+    return pgp.OpenPgpEngine(keys, explain, sign, unwrap, longest=made_of.longest, both=made_of.both)
 
 
-def _require_encryption(config: Config, engine: pgp.OpenPgpEngine) -> None:
-    for partner in config.signers:
-        if partner.encrypt is Encryption.REQUIRED and engine.encrypt(b"", partner.fingerprints) is None:
-            raise ConfigError(
-                f'partners/{partner.id}.toml: encrypt = "required", but no key of it has a valid encryption subkey; '
-                "ask the partner for one that has"
-            )
+def _explained(
+    keyring: GnupgKeyring, unexplained: Collection[str], signed: bytes, signature: bytes, fingerprint: str
+) -> SignatureStatus | None:
+    """Ask GnuPG for its opinion on a signature; None where it cannot read the key."""
+    return None if fingerprint in unexplained else keyring.explain(signed, signature, fingerprint)

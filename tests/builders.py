@@ -144,9 +144,7 @@ def examiner(*partners: Partner, keys: Sequence[Key] = (), explain: openpgp.Expl
     """China's examiner, which knows these partners; `keys` are those of partners not made by `partner`."""
     partners = partners or (new_zealand(), australia())
     known = [key_of(entry.addresses[0]) for entry in partners] + list(keys)
-    engine = openpgp.OpenPgpEngine(
-        {key.fingerprint: key.public for key in known}, explain, key_of(CHINA.address).sign
-    )
+    engine = openpgp.OpenPgpEngine({key.fingerprint: key.public for key in known}, explain, key_of(CHINA.address).sign)
     by_fingerprint = {fingerprint: entry for entry in partners for fingerprint in entry.fingerprints}
     return Examiner(openpgp=engine, partners=by_fingerprint, schemas=compiled_schemas())
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ecertmail import assemble, durable, examining, mailboxes
+from ecertmail import assemble, durable, examining, mailboxes, own_key
 from ecertmail import config as configuration
 from ecertmail.cli import init_mailbox
 from ecertmail.cli.common import json_option, load, pairs, show_json
@@ -56,7 +56,7 @@ def _make_key(folder: Path, name: str, address: str) -> str:
     fingerprint = keyring.generate(name, address, passphrase)
     durable.write(folder / "keys/passphrase", f"{passphrase}\n".encode())
     durable.write(folder / "keys/node.asc", keyring.public_key(fingerprint).encode(), durable.READABLE)
-    keyring.close()
+    own_key.prove(own_key.load(folder / "keys/gnupg", fingerprint, passphrase))
     return fingerprint
 
 

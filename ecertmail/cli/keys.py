@@ -10,10 +10,10 @@ from tomlkit.items import AoT
 from ecertmail import config as configuration
 from ecertmail import durable
 from ecertmail.cli.common import Group, json_option, load, show_json, table
-from ecertmail.cli.partner import confirm, find, period_of
+from ecertmail.cli.partner import confirm, find, period_of, usable
 from ecertmail.config import Config
 from ecertmail.edge import openpgp
-from ecertmail.errors import ConfigError, NotFoundError
+from ecertmail.errors import ConfigError, KeyringError, NotFoundError
 from ecertmail.store.reader import LedgerReader, Offered
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -90,7 +90,7 @@ def end(context: click.Context, partner_id: str, fingerprint: str, last: datetim
 
 
 def _add(config: Config, partner_id: str, octets: bytes, told: str | None, first: datetime | None) -> None:
-    key = openpgp.read_public_key(octets)
+    key = usable(octets)
     file, document = _partner_file(config, partner_id)
     if key.fingerprint in find(config, partner_id).fingerprints:
         raise ConfigError(f"{file}: has key {key.fingerprint} already")
@@ -133,10 +133,13 @@ def _rows(config: Config) -> list[tuple[str, str, str, str, str]]:
     today = date.today()  # noqa: DTZ011 - for display
     for entry in config.partners:
         for pinned in entry.keys:
-            key = openpgp.read_public_key(config.key_files[pinned.fingerprint].read_bytes())
-            expires = f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never"
             in_force = pinned.not_before <= today <= pinned.not_after
-            state = "REVOKED" if key.revoked else "in force" if in_force else "not in force"
+            try:
+                key = openpgp.read_public_key(config.key_files[pinned.fingerprint].read_bytes())
+                expires = f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never"
+                state = "REVOKED" if key.revoked else "in force" if in_force else "not in force"
+            except (OSError, KeyringError):
+                expires, state = "", "UNUSABLE"
             rows.append((entry.id, pinned.fingerprint, state, period_of(pinned), expires))
     known = {row[1] for row in rows}
     offers = [offer for offer in _offers(config) if offer.fingerprint not in known]

@@ -109,7 +109,7 @@ def _letter(
     else:
         config = load(context)
         sender = sender or config.authority.address
-        signer = examining.load_examiner(config).openpgp.sign
+        signer = examining.load_own_key(config).sign
     message_id = f"<{secrets.token_hex(12)}@{sender.rpartition('@')[2]}>"
     encrypt = partial(openpgp.encrypt_to, openpgp.read_public_key(encrypt_to.read_bytes())) if encrypt_to else None
     letter = Letter(sender=sender, recipient=recipient, now=clock.now(), message_id=message_id, encrypt=encrypt)

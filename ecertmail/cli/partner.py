@@ -13,6 +13,7 @@ from ecertmail.cli.common import json_option, load, pairs, show_json, table
 from ecertmail.cli.lazy_group import LazyGroup, Place
 from ecertmail.config import Config
 from ecertmail.edge import openpgp
+from ecertmail.edge.keyring import gnupg_reads
 from ecertmail.errors import ConfigError, KeyringError, NotFoundError
 from ecertmail.parties import Partner, PinnedKey
 
@@ -61,7 +62,7 @@ def add(
     if file.exists():
         raise ConfigError(f"{file}: exists already; edit it instead")
     octets = key_file.read_bytes()
-    key = openpgp.read_public_key(octets)
+    key = usable(octets)
     confirm(key.fingerprint, fingerprint)
     values = {
         "name": name,
@@ -80,6 +81,22 @@ def add(
         durable.remove(key_copy)
         raise
     click.echo(f"{file}: written. A running daemon takes it up at reload (`systemctl reload ecertmail`).")
+
+
+def usable(octets: bytes) -> openpgp.PublicKey:
+    """Read a partner's key; say so where only Sequoia can read it.
+
+    Raises:
+        KeyringError: its signatures cannot be checked here, for the reason in its text.
+    """
+    key = openpgp.require_signing(openpgp.read_public_key(octets))
+    if not gnupg_reads(octets):
+        click.echo(
+            "The GnuPG of this machine cannot read this key. That does no harm: Sequoia checks its signatures. But when "
+            "it refuses one, no second program can say why.",
+            err=True,
+        )
+    return key
 
 
 def confirm(found: str, told: str | None) -> None:
@@ -147,7 +164,10 @@ def _facts(config: Config, entry: Partner) -> list[tuple[str, object]]:
 
 
 def _life(config: Config, pinned: PinnedKey) -> str:
-    key = openpgp.read_public_key(config.key_files[pinned.fingerprint].read_bytes())
+    try:
+        key = openpgp.read_public_key(config.key_files[pinned.fingerprint].read_bytes())
+    except (OSError, KeyringError) as error:
+        return f"  CANNOT BE USED: {error}"
     expiry = f"expires {key.expires_at:%Y-%m-%d}" if key.expires_at else "never expires"
     period = "" if pinned == PinnedKey(fingerprint=pinned.fingerprint) else f", {period_of(pinned)}"
     return f"  {expiry}{period}{', REVOKED' if key.revoked else ''}"

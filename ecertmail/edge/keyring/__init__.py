@@ -1,4 +1,4 @@
-"""The node's GnuPG home: the keyring in it, the agent that holds its secret keys, and the repair of a damaged keyring."""
+"""The node's GnuPG home: the keyring in it, its repair, and the agent that holds the secret keys."""
 
 from ecertmail.edge.keyring.home import GnupgKeyring, gnupg_reads
 

@@ -11,48 +11,57 @@ import os
 import socket
 import subprocess
 import time
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 _END_SECONDS = 5.0
 
 
 class Agent:
-    """One user of the agent of a GnuPG home."""
+    """One user of the agent of a GnuPG home, until it leaves, is garbage, or its process ends."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._lock: int | None = None
+        self._leave: Callable[[], object] | None = None
 
     def use(self) -> None:
         """Keep the agent running from now on; wait while another process is stopping it."""
-        if self._lock is None:
+        if self._leave is None:
             lock = os.open(self._home, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(lock, fcntl.LOCK_SH)
-            self._lock = lock
+            self._leave = weakref.finalize(self, _leave, self._home, lock)
 
     def leave(self) -> None:
         """Stop the agent, unless somebody else uses it."""
-        lock = self._lock if self._lock is not None else os.open(self._home, os.O_RDONLY | os.O_DIRECTORY)
-        self._lock = None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._stop()
-        except BlockingIOError:
-            pass  # the last user stops it
-        finally:
-            os.close(lock)
+        self.use()
+        if self._leave is not None:
+            self._leave()
+            self._leave = None
 
-    def _stop(self) -> None:
-        """Stop the agent and wait for its end, since it answers nobody from the moment it is told to stop."""
-        self._gpgconf("--kill", "gpg-agent")
-        path = self._gpgconf("--list-dirs", "agent-socket").strip()
-        end = time.monotonic() + _END_SECONDS
-        while _answers(path) and time.monotonic() < end:
-            time.sleep(0.02)
 
-    def _gpgconf(self, *arguments: str) -> str:
-        command = ["gpgconf", "--homedir", str(self._home), *arguments]
-        return subprocess.run(command, check=False, capture_output=True).stdout.decode()
+def _leave(home: Path, lock: int) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _stop(home)
+    except BlockingIOError:
+        pass  # the last user stops it
+    finally:
+        os.close(lock)
+
+
+def _stop(home: Path) -> None:
+    """Stop the agent and wait for its end, since it answers nobody from the moment it is told to stop."""
+    _gpgconf(home, "--kill", "gpg-agent")
+    path = _gpgconf(home, "--list-dirs", "agent-socket").strip()
+    end = time.monotonic() + _END_SECONDS
+    while _answers(path) and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def _gpgconf(home: Path, *arguments: str) -> str:
+    command = ["gpgconf", "--homedir", str(home), *arguments]
+    return subprocess.run(command, check=False, capture_output=True).stdout.decode()
 
 
 def _answers(path: str) -> bool:

@@ -5,7 +5,18 @@ say why it refuses, so a refused signature is shown to gpg once, to tell a forge
 does it tell the date of a signature inside an encrypted message, so gpg takes off the encryption and leaves packets.
 """
 
-from ecertmail.edge.openpgp.engine import Explain, OpenPgpEngine
-from ecertmail.edge.openpgp.keys import PublicKey, Sign, encrypt_to, load_signer, read_public_key
+from ecertmail.edge.openpgp.engine import Explain, OpenPgpEngine, Unwrap
+from ecertmail.edge.openpgp.keys import (
+    PublicKey,
+    Sign,
+    can_encrypt_to,
+    encrypt_to,
+    load_signer,
+    read_public_key,
+    require_signing,
+)
 
-__all__ = ["Explain", "OpenPgpEngine", "PublicKey", "Sign", "encrypt_to", "load_signer", "read_public_key"]
+__all__ = [
+    "Explain", "OpenPgpEngine", "PublicKey", "Sign", "Unwrap", "can_encrypt_to", "encrypt_to", "load_signer",
+    "read_public_key", "require_signing",
+]  # fmt: skip

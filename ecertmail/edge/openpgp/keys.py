@@ -7,6 +7,7 @@ from functools import partial
 
 import pysequoia
 
+from ecertmail.edge.openpgp import unusable
 from ecertmail.edge.openpgp.secret_key import unlocked
 from ecertmail.errors import KeyringError
 
@@ -20,13 +21,14 @@ Sign = Callable[[bytes], bytes]
 class KeyPart:
     """A primary key or subkey in a key file: its full fingerprint and key id, and until when it is good.
 
-    `weak` are DSA keys, and RSA keys under 2048 bits.
+    `weak` are DSA keys, and RSA keys under 2048 bits. `signs` says whether its owner lets it sign mail.
     """
 
     names: frozenset[str]
     expires_at: datetime | None
     revoked: bool
     weak: bool
+    signs: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,8 @@ def read_public_key(octets: bytes) -> PublicKey:
         secret = any(packet.tag in _SECRET for packet in pysequoia.packet.PacketPile.from_bytes(octets))
         keys = [_public_key(cert) for cert in certs]
     except Exception as error:  # pysequoia raises bare exceptions, also for keys below its policy
-        raise KeyringError(f"not an OpenPGP key that can be relied on: {_first_line(error)}") from error
+        why = unusable.reason(octets) or _first_line(error)
+        raise KeyringError(f"not an OpenPGP key that can be relied on: {why}") from error
     if secret:
         raise KeyringError("it holds a SECRET key; ask for the public one, and have the secret one revoked")
     if len(keys) != 1:
@@ -92,7 +95,15 @@ def _part(key: Packet, signatures: Sequence[Packet]) -> KeyPart:
         expires_at=key.key_created + period if key.key_created and period else None,
         revoked=any(s.signature_type == types.SubkeyRevocation for s in signatures),
         weak=_is_weak(key.body),
+        signs=not unusable.why_no_key(key.body) and any(map(_lets_sign, signatures)),
     )
+
+
+def _lets_sign(signature: Packet) -> bool:
+    """Say whether a packet is a self-signature that gives the right to sign; old ones say nothing about rights."""
+    if not unusable.is_self_signature(signature) or unusable.is_old(signature):
+        return False
+    return signature.key_flags is None or signature.key_flags.signing
 
 
 def _made_at(signature: Packet) -> datetime:
@@ -116,6 +127,29 @@ def encrypt_to(key: PublicKey, octets: bytes) -> bytes:
         return bytes(pysequoia.encrypt(octets, recipients=[key.cert]))
     except Exception as error:
         raise KeyringError(f"nothing can be encrypted to {key.fingerprint}: {_first_line(error)}") from error
+
+
+def require_signing(key: PublicKey) -> PublicKey:
+    """Return a key that a partner can sign with.
+
+    Raises:
+        KeyringError: none of its parts can make signatures that are checked here.
+    """
+    if not any(part.signs for part in key.parts):
+        raise KeyringError(
+            f"the key {key.fingerprint} cannot sign: neither it nor a subkey is meant for signing and of a kind that "
+            "is checked here; ask for a key made with `gpg --quick-generate-key ADDRESS ed25519 sign 3y`"
+        )
+    return key
+
+
+def can_encrypt_to(key: PublicKey) -> bool:
+    """Say whether a key has an encryption subkey that is valid now."""
+    try:
+        encrypt_to(key, b"")
+    except KeyringError:
+        return False
+    return True
 
 
 def load_signer(secret_key: bytes, passphrase: str) -> Sign:
