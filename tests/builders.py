@@ -163,12 +163,13 @@ class Gpg:
     """GnuPG on somebody's computer: makes the keys and signatures that our own tools refuse to make."""
 
     home: Path
+    passphrase: str = ""
 
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = ["gpg", "--homedir", str(self.home), "--batch", "--no-tty", "--pinentry-mode", "loopback"]
         done = subprocess.run(
-            [*command, "--passphrase", "", "--trust-model", "always", *arguments],
+            [*command, "--passphrase", self.passphrase, "--trust-model", "always", *arguments],
             input=stdin,
             capture_output=True,
             check=False,

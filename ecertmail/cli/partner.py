@@ -92,8 +92,8 @@ def usable(octets: bytes) -> openpgp.PublicKey:
     key = openpgp.require_signing(openpgp.read_public_key(octets))
     if not gnupg_reads(octets):
         click.echo(
-            "The GnuPG of this machine cannot read this key. That does no harm: Sequoia checks its signatures. But when "
-            "it refuses one, no second program can say why.",
+            "The GnuPG of this machine cannot read this key. Sequoia checks its signatures all the same. When it "
+            "refuses one, no second program can say why.",
             err=True,
         )
     return key

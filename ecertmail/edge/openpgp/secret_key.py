@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from ecertmail.core.packets import Packet, first
 from ecertmail.errors import KeyringError, PassphraseError
 
-_SECRET_KEY, _SECRET_SUBKEY = 5, 7
+_PUBLIC = {5: 6, 7: 14}  # the types of secret and public keys, and of secret and public subkeys
+_GNU = 101  # GnuPG's own kind of S2K: there is no secret here
 _PUBLIC_NUMBERS = {1: 2, 2: 2, 3: 2, 16: 3, 17: 4}  # RSA, Elgamal, DSA
 _ECDH, _ECDSA, _EDDSA = 18, 19, 22
 _AES_KEY_OCTETS = {7: 16, 8: 24, 9: 32}
@@ -26,8 +27,8 @@ _SALT = 8
 def unlocked(key: bytes, passphrase: str) -> bytes:
     """Return a secret key with its numbers in clear and counted right, for use in memory only.
 
-    A packet in another form than GnuPG exports stays as it is: the stub of a key on a card, or a protection that is not
-    known here (RFC 9580 section 5.5.3).
+    A stub in place of a secret, of a key that is on a card or kept elsewhere, becomes a public key, so that Sequoia does
+    not choose it. A packet with a protection that is not known here stays as it is.
 
     Raises:
         PassphraseError: the passphrase does not open the key.
@@ -46,15 +47,20 @@ def unlocked(key: bytes, passphrase: str) -> bytes:
 def _clear(packet: Packet, passphrase: str) -> bytes | None:
     """Return a secret-key packet without protection, or None where it must stay as it is."""
     body = packet.body
-    if packet.tag not in {_SECRET_KEY, _SECRET_SUBKEY} or body[:1] != b"\x04":
+    if packet.tag not in _PUBLIC or body[:1] != b"\x04":
         return None
     end = _public_part(body)
+    if end and body[end] in {254, 255} and body[end + 2] == _GNU:
+        return _packet(_PUBLIC[packet.tag], body[:end])
     numbers = _numbers(body[end:], passphrase) if end else None
     if numbers is None:
         return None
     counted = _counted(numbers)
-    changed = body[:end] + b"\0" + counted + _sum(counted)
-    return bytes([0xC0 | packet.tag, 0xFF]) + len(changed).to_bytes(4, "big") + changed
+    return _packet(packet.tag, body[:end] + b"\0" + counted + _sum(counted))
+
+
+def _packet(tag: int, body: bytes) -> bytes:
+    return bytes([0xC0 | tag, 0xFF]) + len(body).to_bytes(4, "big") + body
 
 
 def _public_part(body: bytes) -> int:
