@@ -80,24 +80,18 @@ def _opener(own: OwnKey) -> openpgp.Unwrap:
 
 def _public_key(keyring: GnupgKeyring, home: Path, fingerprint: str, log: EventLog | None) -> openpgp.PublicKey:
     """Read the node's public key from its keyring; one that a power cut damaged is repaired from `node.asc`."""
-    try:
-        return _exported(keyring, fingerprint)
-    except KeyringError as error:
-        copy = home.parent / "node.asc"
+    damaged, copy = keyring.set_damaged_aside(), home.parent / "node.asc"
+    if missing := not keyring.holds(fingerprint):
         octets = copy.read_bytes() if copy.is_file() else b""
         if fingerprint not in _fingerprints(octets):
             raise KeyringError(
-                f"{error}. The keyring is damaged, or [keys] fingerprint is wrong, and {copy} does not hold the key. "
-                f"Copy the node's public key to {copy}, as a partner has it, or restore {home} from the backup; then "
-                "start again"
-            ) from error
-    keyring.repair(octets)
-    if log:
+                f"{home}: there is no key {fingerprint} (`gpg --homedir {home} -k`). The keyring is damaged, or [keys] "
+                f"fingerprint is wrong, and {copy} does not hold the key. Copy the node's public key to {copy}, as a "
+                f"partner has it, or restore {home} from the backup; then start again"
+            )
+        keyring.add(octets)
+    if log and (damaged or missing):
         log.warning("keyring.repaired", home=str(home), copy=str(copy))
-    return _exported(keyring, fingerprint)
-
-
-def _exported(keyring: GnupgKeyring, fingerprint: str) -> openpgp.PublicKey:
     return openpgp.read_public_key(keyring.public_key(fingerprint).encode())
 
 

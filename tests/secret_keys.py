@@ -29,7 +29,9 @@ class Protection:
 
 def exported(tsk: pysequoia.Tsk, passphrase: str, protection: Protection) -> bytes:
     """Write a Curve25519 key that Sequoia made as GnuPG 2.4 exports it."""
-    publics = [p.body for p in pysequoia.packet.PacketPile.from_bytes(bytes(tsk.extract_certificate())) if p.fingerprint]
+    publics = [
+        p.body for p in pysequoia.packet.PacketPile.from_bytes(bytes(tsk.extract_certificate())) if p.fingerprint
+    ]
     octets, out = bytes(tsk), b""
     while octets:
         packet = first(octets)
@@ -66,7 +68,7 @@ def _protected(mpi: bytes, passphrase: str, how: Protection) -> bytes:
     if not how.usage:
         return b"\0" + mpi + checksum
     salt, iv = urandom(8), urandom(16)
-    check = hashlib.sha1(mpi).digest() if how.usage == 254 else checksum
+    check = hashlib.sha1(mpi, usedforsecurity=False).digest() if how.usage == 254 else checksum
     specifier = bytes([how.kind, how.digest]) + (salt if how.kind else b"") + bytes([how.count] * (how.kind == 3))
     encryptor = Cipher(AES(_key(passphrase, salt, how)), CFB(iv)).encryptor()
     return bytes([how.usage, how.cipher]) + specifier + iv + encryptor.update(mpi + check) + encryptor.finalize()

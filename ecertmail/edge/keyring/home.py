@@ -23,9 +23,8 @@ _EXPLAINED = {
     "signature expired": SignatureStatus.EXPIRED,
     "signing key was revoked": SignatureStatus.KEY_REVOKED,
 }
-# What gpg says in English when the connection to its agent breaks. The status lines then say "no secret key" only.
-_AGENT_TROUBLE = re.compile("Broken pipe|Connection reset|End of file|IPC|No agent running")
-_TRUSTDB_MAGIC = b"\x01gpg"
+# What gpg says in English when its agent does not answer; the status lines then say "no secret key" only.
+_AGENT_TROUBLE = re.compile("connect to the (gpg-)?agent|Broken pipe|Connection reset|End of file|IPC|No agent running")
 
 
 class GnupgKeyring:
@@ -133,20 +132,26 @@ class GnupgKeyring:
             raise ConnectionError(f"{self._home}: GnuPG's agent does not answer")
         return bytes(seen.data) if seen.ok and seen.data else None
 
-    def repair(self, public_key: bytes) -> None:
-        """Put the node's public key back into a keyring that a power cut left empty or damaged.
+    def holds(self, fingerprint: str) -> bool:
+        """Say whether the public key with this primary fingerprint is in the keyring."""
+        return fingerprint in self._gpg.list_keys().fingerprints
 
-        What cannot be read is renamed to `pubring.kbx.damaged`. The secret keys lie in files of their own.
+    def set_damaged_aside(self) -> bool:
+        """Take away the files that GnuPG cannot read, after a power cut for example; return whether there were any.
 
-        Raises:
-            KeyringError: GnuPG does not take the key into an empty keyring either.
+        GnuPG makes new ones. `trustdb.gpg` holds nothing that is needed here. What stood in `pubring.kbx` must be added
+        again; it stays as `pubring.kbx.damaged`. Secret keys lie in files of their own, which are not touched.
         """
-        trustdb, pubring = self._home / "trustdb.gpg", self._home / "pubring.kbx"
-        if trustdb.exists() and not trustdb.read_bytes().startswith(_TRUSTDB_MAGIC):
-            durable.remove(trustdb)  # GnuPG makes a new one; nothing here depends on what it holds
-        if pubring.exists() and not self._gpg.list_keys():
+        if self._readable():
+            return False
+        durable.remove(self._home / "trustdb.gpg")
+        if not self._readable():
+            pubring = self._home / "pubring.kbx"
             pubring.replace(pubring.with_name("pubring.kbx.damaged"))
-        self.add(public_key)
+        return True
+
+    def _readable(self) -> bool:
+        return bool(self._gpg.list_keys().returncode == 0)
 
     def close(self) -> None:
         """Stop the agent that GnuPG started for this home, unless another process still works in the home."""

@@ -27,8 +27,8 @@ _SALT = 8
 def unlocked(key: bytes, passphrase: str) -> bytes:
     """Return a secret key with its numbers in clear and counted right, for use in memory only.
 
-    A stub in place of a secret, of a key that is on a card or kept elsewhere, becomes a public key, so that Sequoia does
-    not choose it. A packet with a protection that is not known here stays as it is.
+    A stub in place of a secret, of a key that is on a card or kept elsewhere, becomes a public key, so that Sequoia
+    does not choose it. A packet with a protection that is not known here stays as it is.
 
     Raises:
         PassphraseError: the passphrase does not open the key.
