@@ -34,7 +34,7 @@ def made_by_gpg(algorithm: str, *options: str, usage: str = "sign") -> Callable[
     return make
 
 
-def ed448(folder: Path) -> bytes:  # noqa: ARG001 - like its siblings
+def ed448(folder: Path) -> bytes:
     """An EdDSA key on Ed448 of version 4, as other programs make."""
     point = b"\x40" + bytes(57)
     oid = bytes.fromhex("032b6571")
