@@ -11,6 +11,7 @@ from ecertmail.answers import Answers
 from ecertmail.conversation import People
 from ecertmail.core.mailbox import Deed, Found, Health, LeftOut
 from ecertmail.core.notice import SetAside
+from ecertmail.core.packing import Held
 from ecertmail.delivery import Attempt, Delivery, Room, Settled
 from ecertmail.looked_up import LooksUp
 from ecertmail.message import Decrypted, Envelope, KeyOffer, Origin, Place, SignatureCheck, Spooled, SpoolEnd
@@ -80,8 +81,11 @@ class Transaction(Answers, People, LooksUp, Protocol):
     def put_message(self, spool_id: str, entry: int, facts: Mapping[str, str | int | None]) -> None:
         """Store that a spooled message was decided."""
 
-    def put_mail(self, message_id: str, octets: bytes, mic: str = "") -> int:
-        """Store an outgoing mail, with the MIC of its signed part, and return its id; nobody is sent it yet."""
+    def put_mail(self, message_id: str, octets: bytes, mic: str = "", held: Sequence[Held] = ()) -> int:
+        """Store an outgoing mail, with the MIC of its signed part, and return its id; nobody is sent it yet.
+
+        `held` are the certificates in it, in their order; their octets are not stored again.
+        """
 
     def stage(
         self, mail: int, kind: str, recipient: str, reverse_path: str, now: datetime, *, expects: bool = False

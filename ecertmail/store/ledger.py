@@ -12,9 +12,10 @@ from pathlib import Path
 from sqlite3 import Cursor
 
 from ecertmail.core.merkle import leaf_hash
+from ecertmail.core.packing import Held
 from ecertmail.message import KeyOffer
 from ecertmail.model import Certificate, CertificateStatus, Earlier, Known, Outcome
-from ecertmail.store import answers, database, inquiries, look_up, officials, subscriptions
+from ecertmail.store import answers, database, inquiries, look_up, mail, officials, subscriptions
 from ecertmail.store.database import iso
 from ecertmail.store.ledger_schema import migrations
 
@@ -139,10 +140,9 @@ class LedgerTransaction(answers.AnswersTransaction):
             {"spool_id": spool_id, "entry": entry, **facts},
         )
 
-    def put_mail(self, message_id: str, octets: bytes, mic: str = "") -> int:
+    def put_mail(self, message_id: str, octets: bytes, mic: str = "", held: Sequence[Held] = ()) -> int:
         """Store an outgoing mail and return its id; nobody is sent it yet."""
-        self._cursor.execute("INSERT INTO mail(message_id, octets, mic) VALUES (?,?,?)", (message_id, octets, mic))
-        return int(self._cursor.lastrowid or 0)
+        return mail.put(self._cursor, message_id, octets, mic, held)
 
     def stage(
         self, mail: int, kind: str, recipient: str, reverse_path: str, now: datetime, *, expects: bool = False
