@@ -31,6 +31,7 @@ from ecertmail.issuing import Issuing
 from ecertmail.mailboxes import Readers
 from ecertmail.parties import KeyLife
 from ecertmail.ports import EventLog
+from ecertmail.retaining import Retaining
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.spool import SpoolReader, SqliteSpool
@@ -68,6 +69,8 @@ class Node:
         self._spool_thread = ThreadPoolExecutor(1, "spool")
         self._ledger_thread = ThreadPoolExecutor(1, "ledger")
         self._issuing = Issuing(config, self._ledger, self._ledger_thread.submit, now, log)
+        stores = (self._ledger, run), (self._spool, self._in_spool_thread)
+        self._retaining = Retaining(lambda: self._config.settings.retention, config.spool, *stores, now, log)
 
     async def run(self, ready: Callable[[list[str]], None]) -> None:
         """Serve until SIGTERM or SIGINT; `ready` is told where."""
@@ -85,15 +88,9 @@ class Node:
             measuring,
         ):
             loops = [
-                self._decider.run(),
-                self._issuing.run(),
-                self._deliver(),
-                self._readers.run(),
-                self._publish(),
-                self._report(),
-                self._reload(),
-                self._keep_watchdog(),
-            ]
+                self._decider.run(), self._issuing.run(), self._deliver(), self._readers.run(), self._publish(),
+                self._report(), self._retaining.run(), self._reload(), self._keep_watchdog(),
+            ]  # fmt: skip
             tasks = [asyncio.create_task(task) for task in loops]
             ready(places)
             systemd.notify("READY=1")

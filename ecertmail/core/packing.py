@@ -1,7 +1,7 @@
-"""Mail as it is stored: base64 is decoded, certificates that the ledger holds are named by their entry, all is deflated.
+"""Mail as it is stored: base64 is decoded, certificates that the ledger holds are named by their entry, then deflated.
 
-`unpack(pack(octets))` is `octets`, whatever they are: a base64 text is only taken apart when encoding it again gives the
-same octets. Callers keep the SHA-256 of the octets and compare it after unpacking.
+`unpack(pack(octets))` is `octets`, whatever they are: a base64 text is only taken apart when encoding it again gives
+the same octets. Callers keep the SHA-256 of the octets and compare it after unpacking.
 
 A packed mail is deflated (RFC 1950): four octets with the length of the outline, the outline as JSON, and the content
 of its pieces one after the other. The outline is a list of pieces: a number is a text of so many octets; a list is a
@@ -23,8 +23,9 @@ LARGE = 1_000_000
 """Octets; deflating more would hold up what is to be committed next."""
 
 # RFC 2045 allows lines of 76; OpenPGP armour has 64.
-_BASE64 = re.compile(rb"^(?:(?:[A-Za-z0-9+/]{76}\r\n){2,}|(?:[A-Za-z0-9+/]{64}\r\n){2,})(?:[A-Za-z0-9+/]{1,76}={0,2}\r\n)?",
-                     re.MULTILINE)  # fmt: skip
+_BASE64 = re.compile(
+    rb"^(?:(?:[A-Za-z0-9+/]{76}\r\n){2,}|(?:[A-Za-z0-9+/]{64}\r\n){2,})(?:[A-Za-z0-9+/]{1,76}={0,2}\r\n)?", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """The octets of received messages in the spool's file: packed, with their hash, and read back exactly as received.
 
-Rows of an older ecertmail hold the octets as they are. The octets of an archived or quarantined message may be gone
+The octets of a message of an older ecertmail stand as they are. Those of an archived or quarantined message may be gone
 ("removed by retention"); its row with hash and time stays.
 """
 
-import sqlite3
 from collections.abc import Iterable
 from hashlib import sha256
+from sqlite3 import Connection, Cursor
+from typing import Any
 
 from sqlite_utils import Database
 
@@ -14,40 +15,62 @@ from ecertmail.core import packing
 from ecertmail.errors import RemovedError, StoreError
 
 
-def m004_retention(db: Database) -> None:
-    """Say of octets how they are packed, their hash, and when they were removed; no row is rewritten."""
+def migrate(db: Database) -> None:
+    """Add to messages how their octets are packed, their hash, and when they were removed; no row is rewritten."""
     for column in ("packing INTEGER NOT NULL DEFAULT 0", "sha256 TEXT NOT NULL DEFAULT ''",
                    "removed_at TEXT NOT NULL DEFAULT ''"):  # fmt: skip
-        db.execute(f"ALTER TABLE content ADD COLUMN {column}")
+        db.execute(f"ALTER TABLE message ADD COLUMN {column}")
 
 
-def put(cursor: sqlite3.Cursor, messages: Iterable[tuple[str, bytes]]) -> None:
+def put(cursor: Cursor, messages: Iterable[tuple[str, bytes]]) -> None:
     """Store the octets of messages, as (id, octets); a large one is stored as it is, which is quicker."""
-    rows = []
     for spool_id, octets in messages:
         form = packing.PACKED if len(octets) <= packing.LARGE else 0
-        rows.append((packing.pack(octets) if form else octets, form, sha256(octets).hexdigest(), spool_id))
-    cursor.executemany(
-        "INSERT INTO content(seq, octets, packing, sha256) SELECT seq, ?, ?, ? FROM message WHERE id=?", rows
-    )
+        cursor.execute("UPDATE message SET packing=?, sha256=? WHERE id=?", (form, _digest(octets), spool_id))
+        cursor.execute(
+            "INSERT INTO content SELECT seq, ? FROM message WHERE id=?",
+            (packing.pack(octets) if form else octets, spool_id),
+        )
 
 
-def octets(db: sqlite3.Connection | sqlite3.Cursor, seq: int) -> bytes:
+def octets(db: Connection | Cursor, seq: int) -> bytes:
     """Return the octets of a message.
 
     Raises:
         RemovedError: retention removed them.
         StoreError: they are damaged.
     """
-    rows = db.execute("SELECT * FROM content WHERE seq=?", (seq,))
-    names = [column[0] for column in rows.description]
-    row = dict(zip(names, rows.fetchone(), strict=True))  # a spool that was not migrated yet has fewer columns
+    row = _row(db, seq)
     if row.get("removed_at"):
-        raise RemovedError(f"the octets were removed by retention on {row['removed_at'][:10]}")
+        raise RemovedError(f"{row['id']}: the octets were removed by retention on {row['removed_at'][:10]}")
+    stored = db.execute("SELECT octets FROM content WHERE seq=?", (seq,)).fetchone()
+    if stored is None:
+        raise StoreError(f"{row['id']}: the stored octets are missing")
     try:
-        found = packing.unpack(row["octets"]) if row.get("packing") else row["octets"]
+        found = packing.unpack(stored[0]) if row.get("packing") else stored[0]
     except ValueError as error:
-        raise StoreError(f"the stored octets are damaged: {error}") from error
-    if row.get("sha256") and sha256(found).hexdigest() != row["sha256"]:
-        raise StoreError("the stored octets are damaged: they do not match their hash")
+        raise StoreError(f"{row['id']}: the stored octets are damaged: {error}") from error
+    if row.get("sha256") and _digest(found) != row["sha256"]:
+        raise StoreError(f"{row['id']}: the stored octets are damaged: they do not match their hash")
     return bytes(found)
+
+
+def remove(cursor: Cursor, seq: int, at: str) -> int:
+    """Remove the octets of a message at a time (ISO 8601); its hash is kept. Return how many octets it had."""
+    row = _row(cursor, seq)
+    stored = cursor.execute("SELECT octets FROM content WHERE seq=?", (seq,)).fetchone()
+    digest = row["sha256"] or _digest(stored[0] if stored else b"")
+    cursor.execute("UPDATE message SET sha256=?, removed_at=? WHERE seq=?", (digest, at, seq))
+    cursor.execute("DELETE FROM content WHERE seq=?", (seq,))
+    return int(row["size"])
+
+
+def _row(db: Connection | Cursor, seq: int) -> dict[str, Any]:
+    """Return what is stored of a message; a spool that was not migrated yet has fewer columns."""
+    rows = db.execute("SELECT * FROM message WHERE seq=?", (seq,))
+    names = [column[0] for column in rows.description]
+    return dict(zip(names, rows.fetchone(), strict=True))
+
+
+def _digest(octets: bytes) -> str:
+    return sha256(octets).hexdigest()

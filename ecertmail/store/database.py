@@ -19,6 +19,9 @@ from ecertmail.errors import NotFoundError, StoreBusyError, StoreError
 WAL_OCTETS = 4_000_000
 """The size to which the write-ahead log is cut back; SQLite checkpoints on its own at about as much."""
 
+INCREMENTAL = 2
+"""What `PRAGMA auto_vacuum` says of a file that can give free pages back."""
+
 # A file that is new gives free pages back to the file system. Free pages of an older file are used again, and given
 # back by `ecertmail ledger compact`. SQLite ignores auto_vacuum once the journal mode is set, so it comes first.
 _PRAGMAS = ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-8192",
@@ -83,6 +86,18 @@ class Writer:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             finally:
                 self._db.execute("PRAGMA busy_timeout=5000")
+
+    def give_back(self, pages: int) -> bool:
+        """Give free pages back to the file system, at most so many; say whether there are more.
+
+        A file of an older ecertmail cannot: its free pages are used again, until it is compacted.
+        """
+        with self._turn, guarded(self._path):
+            if self._db.execute("PRAGMA auto_vacuum").fetchone() != (INCREMENTAL,):
+                return False
+            self._db.execute(f"PRAGMA incremental_vacuum({pages:d})").fetchall()
+            [free] = self._db.execute("PRAGMA freelist_count").fetchone()
+        return bool(free)
 
     def close(self) -> None:
         """Close the connection; a later open finds everything that was committed."""

@@ -26,7 +26,8 @@ _FIRST = (
 _NEXT_DOMAIN = f"SELECT {DOMAIN} FROM {_QUEUE} AND {DOMAIN}>? ORDER BY {DOMAIN} LIMIT 1"  # noqa: S608
 _DUE_THERE = (
     "SELECT id, kind, recipient, reverse_path, mail, attempts, created_at,"  # noqa: S608
-    f" {SIZE}, (SELECT message_id FROM mail WHERE mail.id=delivery.mail) FROM {_QUEUE} AND {DOMAIN}=? AND next_at<=? ORDER BY next_at, id LIMIT ?"
+    f" {SIZE}, (SELECT message_id FROM mail WHERE mail.id=delivery.mail)"
+    f" FROM {_QUEUE} AND {DOMAIN}=? AND next_at<=? ORDER BY next_at, id LIMIT ?"
 )
 _SHARE = 4
 _Row = tuple[int, str, str, str, int, int, str, int, str]
@@ -74,7 +75,9 @@ class SqliteOutbox:
             try:
                 mails[mail] = mails[mail] if mail in mails else octets_of(cursor, mail)
             except PermanentError as error:  # one mail that cannot be read must not stop the others
-                cursor.execute("UPDATE delivery SET state='failed', next_at='', reply=? WHERE id=?", (str(error), row[0]))
+                cursor.execute(
+                    "UPDATE delivery SET state='failed', next_at='', reply=? WHERE id=?", (str(error), row[0])
+                )
                 continue
             yield _delivery(row, mails[mail])
             if count == room.deliveries:

@@ -20,7 +20,7 @@ from sqlite_utils import Database, Migrations
 from ecertmail.core.notice import SetAside
 from ecertmail.errors import NotFoundError, PermanentError
 from ecertmail.message import Envelope, Spooled, SpoolEnd
-from ecertmail.store import content, database, fetched
+from ecertmail.store import content, database, fetched, retention
 from ecertmail.store.database import iso
 from ecertmail.store.spool_rows import COLUMNS, NAMES, OLDEST, Row, read, take
 
@@ -55,7 +55,7 @@ def m003_content(db: Database) -> None:
     db.execute("ALTER TABLE message DROP COLUMN octets")
 
 
-migrations()(content.m004_retention)
+migrations()(retention.m004_retention)
 
 
 class SqliteSpool:
@@ -63,17 +63,17 @@ class SqliteSpool:
 
     def __init__(self, path: Path, given_up: Callable[[str], object] = str) -> None:
         """Open the spool; `given_up` hears the id of each message that got no verdict."""
-        self._db = database.Writer(path, migrations)
+        self.db = database.Writer(path, migrations)
         self._given_up = given_up
-        self.fetched = fetched.SqliteFetched(self._db)
+        self.fetched = fetched.SqliteFetched(self.db)
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self.db.close()
 
     def recover(self, now: datetime) -> int:
         """Release what a dead process had claimed; the claim still counts. Return how many there were."""
-        with self._db.writing() as cursor:
+        with self.db.writing() as cursor:
             cursor.execute("UPDATE message SET state='spooled', changed_at=? WHERE state='claimed'", (iso(now),))
             return cursor.rowcount
 
@@ -86,7 +86,7 @@ class SqliteSpool:
         Raises:
             StoreBusyError: nothing was stored; the sender must be told to try again.
         """
-        with self._db.writing() as cursor:
+        with self.db.writing() as cursor:
             known = fetched.store(cursor, arrivals)
             rows = [
                 (spool_id, iso(e.received_at), e.reverse_path, "\n".join(e.recipients), e.source, e.peer, len(octets),
@@ -110,7 +110,7 @@ class SqliteSpool:
         goes to quarantine, and the next one is taken. There is one process and it claims when it has nothing in hand,
         so what is still claimed then was left behind.
         """
-        with self._db.writing() as cursor:
+        with self.db.writing() as cursor:
             given_up = cursor.execute(
                 "UPDATE message SET state='quarantined', reason='no-verdict', changed_at=?,"
                 " detail='processing ended three times without a verdict'"
@@ -137,7 +137,7 @@ class SqliteSpool:
 
     def finish(self, ends: Sequence[SpoolEnd], now: datetime) -> None:
         """Archive what was decided and quarantine what has a reason, in one commit; octets stay readable."""
-        with self._db.writing() as cursor:
+        with self.db.writing() as cursor:
             cursor.executemany(
                 "UPDATE message SET state=?, reason=?, detail=?, changed_at=? WHERE id=?",
                 [("quarantined" if e.reason else "archived", e.reason, e.detail, iso(now), e.id) for e in ends],
@@ -150,7 +150,7 @@ class SqliteSpool:
             NotFoundError: there is no such message in quarantine.
             RemovedError: retention removed its octets.
         """
-        with self._db.writing() as cursor:
+        with self.db.writing() as cursor:
             seq = cursor.execute("SELECT seq FROM message WHERE id=? AND state='quarantined'", (spool_id,)).fetchone()
             if seq is None:
                 raise _none(spool_id)
@@ -159,7 +159,7 @@ class SqliteSpool:
 
     def drop(self, spool_id: str) -> None:
         """Delete a quarantined message for good."""
-        with self._db.writing() as cursor:
+        with self.db.writing() as cursor:
             quarantined = "(SELECT seq FROM message WHERE id=? AND state='quarantined')"
             cursor.execute(f"DELETE FROM content WHERE seq={quarantined}", (spool_id,))  # noqa: S608
             cursor.execute(f"DELETE FROM message WHERE seq={quarantined}", (spool_id,))  # noqa: S608
@@ -167,7 +167,7 @@ class SqliteSpool:
                 raise _none(spool_id)
 
     def _each(self, statement: str, spool_ids: Iterable[str]) -> None:
-        with self._db.writing() as cursor:
+        with self.db.writing() as cursor:
             cursor.executemany(statement, [(spool_id,) for spool_id in spool_ids])
 
 
@@ -232,9 +232,7 @@ def _none(spool_id: str) -> NotFoundError:
     return NotFoundError(f"{spool_id}: no quarantined message has this id; see `ecertmail spool list`")
 
 
-def _spooled(
-    cursor: sqlite3.Cursor, row: tuple[Any, ...], given_up: list[tuple[str]], now: datetime
-) -> Spooled | None:
+def _spooled(cursor: sqlite3.Cursor, row: tuple[Any, ...], given_up: list[tuple[str]], now: datetime) -> Spooled | None:
     """Return a message with its octets; one whose octets are damaged goes to quarantine instead."""
     try:
         octets = content.octets(cursor, row[len(NAMES)])

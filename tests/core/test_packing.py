@@ -19,7 +19,9 @@ BASE64 = st.builds(
     st.sampled_from([64, 76]) | LINES,
     st.sampled_from([b"\r\n", b"\n", b"\r"]),
 )
-PIECES = st.lists(st.binary(max_size=100) | BASE64 | st.sampled_from([b"\r\n", b"--=_x\r\n", b"A" * 76 + b"\r\n", b"="]))
+PIECES = st.lists(
+    st.binary(max_size=100) | BASE64 | st.sampled_from([b"\r\n", b"--=_x\r\n", b"A" * 76 + b"\r\n", b"="])
+)
 
 
 @given(st.binary(max_size=2000))
@@ -33,8 +35,12 @@ def test_any_mail_comes_back(pieces: list[bytes]) -> None:
     assert packing.unpack(packing.pack(octets)) == octets
 
 
-@given(st.lists(st.binary(min_size=1, max_size=300), max_size=5), st.lists(st.binary(max_size=200), max_size=4), st.data())
-def test_a_mail_with_certificates_comes_back(certificates: list[bytes], others: list[bytes], data: st.DataObject) -> None:
+@given(
+    st.lists(st.binary(min_size=1, max_size=300), max_size=5), st.lists(st.binary(max_size=200), max_size=4), st.data()
+)
+def test_a_mail_with_certificates_comes_back(
+    certificates: list[bytes], others: list[bytes], data: st.DataObject
+) -> None:
     """Also if some are not in it, or in another order."""
     inside = data.draw(st.permutations([*certificates[::2], *others]))
     octets = b"head\r\n\r\n" + compose.attachment(b"".join(inside), "application/xml", "a.xml") + b"\r\n--x--\r\n"
@@ -57,11 +63,13 @@ def test_a_batch_mail_takes_much_less_space() -> None:
 
 @pytest.mark.parametrize("packed", [b"", b"x", packing.pack(b"abc")[:-6], b"\x78\x9c\x03\x00\x00\x00\x00\x01"])
 def test_what_is_no_packed_mail_is_an_error_of_one_kind(packed: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - any text
+    with pytest.raises(ValueError):
         packing.unpack(packed)
 
 
-@pytest.mark.parametrize("unit", [b"A" * 76, b"A" * 76 + b"\n", b"A" * 76 + b"\r\n=\r\n", b"A" * 75 + b"=\r\n", b"\r\n"])
+@pytest.mark.parametrize(
+    "unit", [b"A" * 76, b"A" * 76 + b"\n", b"A" * 76 + b"\r\n=\r\n", b"A" * 75 + b"=\r\n", b"\r\n"]
+)
 def test_the_time_grows_with_the_size(unit: bytes) -> None:
     """What strangers send is packed too."""
     octets = unit * (5_000_000 // len(unit))
