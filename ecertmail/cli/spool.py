@@ -5,6 +5,7 @@ from datetime import UTC
 
 import click
 
+from ecertmail.cli import compacting
 from ecertmail.cli.changing import change
 from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
 from ecertmail.core import mime
@@ -102,6 +103,9 @@ def drop(context: click.Context, spool_id: str, yes: bool) -> None:
         click.confirm(f"Delete {spool_id} for good?", abort=True)
     change(load(context), {"do": "drop", "id": spool_id})
     click.echo(f"{spool_id}: deleted.")
+
+
+spool.add_command(compacting.command("spool"))
 
 
 def _reader(context: click.Context) -> SpoolReader:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from ecertmail.core import packing
-from ecertmail.errors import RemovedError, StoreError
+from ecertmail.errors import NotFoundError, RemovedError, StoreError
 
 
 def migrate(db: Database) -> None:
@@ -69,7 +69,10 @@ def _row(db: Connection | Cursor, seq: int) -> dict[str, Any]:
     """Return what is stored of a message; a spool that was not migrated yet has fewer columns."""
     rows = db.execute("SELECT * FROM message WHERE seq=?", (seq,))
     names = [column[0] for column in rows.description]
-    return dict(zip(names, rows.fetchone(), strict=True))
+    row = rows.fetchone()
+    if row is None:
+        raise NotFoundError("it is not there any more")
+    return dict(zip(names, row, strict=True))
 
 
 def _digest(octets: bytes) -> str:

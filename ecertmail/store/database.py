@@ -95,7 +95,8 @@ class Writer:
         with self._turn, guarded(self._path):
             if self._db.execute("PRAGMA auto_vacuum").fetchone() != (INCREMENTAL,):
                 return False
-            self._db.execute(f"PRAGMA incremental_vacuum({pages:d})").fetchall()
+            # It yields a row without columns for each page, and `execute` stops after the first.
+            self._db.executescript(f"PRAGMA incremental_vacuum({pages:d})")
             [free] = self._db.execute("PRAGMA freelist_count").fetchone()
         return bool(free)
 

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from ecertmail.core import packing
 from ecertmail.core.packing import Held
-from ecertmail.errors import RemovedError, StoreError
+from ecertmail.errors import NotFoundError, RemovedError, StoreError
 from ecertmail.store import tickets
 
 SIZE = "(SELECT iif(size, size, length(octets)) FROM mail WHERE mail.id=delivery.mail)"
@@ -118,7 +118,10 @@ def _row(db: Connection | Cursor, mail: int) -> dict[str, Any]:
     """Return what is stored of a mail; a ledger that was not migrated yet has fewer columns."""
     rows = db.execute("SELECT * FROM mail WHERE id=?", (mail,))
     names = [column[0] for column in rows.description]
-    return dict(zip(names, rows.fetchone(), strict=True))
+    row = rows.fetchone()
+    if row is None:
+        raise NotFoundError("it is not there any more")
+    return dict(zip(names, row, strict=True))
 
 
 def _digest(octets: bytes) -> str:

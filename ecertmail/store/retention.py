@@ -28,7 +28,7 @@ from sqlite_utils import Database
 from ecertmail.store import content, database, mail, tickets
 from ecertmail.store.database import Writer, iso
 
-ROWS, OCTETS = 100, 4_000_000
+ROWS, OCTETS = 100, 2_000_000
 """The most that one step looks at, and about the most that it removes."""
 
 PAGES = 256
