@@ -14,6 +14,7 @@ from benchmarks import (
     mailbox_memory,
     memory,
     smtp_accept,
+    space,
     spool_to_receipt,
     staging,
 )
@@ -27,6 +28,7 @@ _ALL: dict[str, Callable[[], Ratio | tuple[Ratio, ...]]] = {
     "fan-out": fan_out.measure,
     "staging": staging.measure,
     "look-up": look_up.measure,
+    "space": space.measure,
     "memory": memory.measure,
     "mailbox-memory": mailbox_memory.measure,
 }

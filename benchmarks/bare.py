@@ -79,9 +79,9 @@ class Node:
             log=events,
         )
 
-    def fill(self, mails: list[bytes]) -> None:
-        """Put mails into the spool."""
-        self.spool.add([(f"mail-{number}", envelope(), mail) for number, mail in enumerate(mails)])
+    def fill(self, mails: list[bytes], first: int = 0) -> None:
+        """Put mails into the spool, numbered from the first on."""
+        self.spool.add([(f"mail-{number}", envelope(), mail) for number, mail in enumerate(mails, first)])
 
     def drain(self) -> None:
         """Decide everything that is spooled, as many at once as `app` does."""

@@ -8,7 +8,7 @@ so is what our own authority issues.
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -31,6 +31,7 @@ from ecertmail.issuing import Issuing
 from ecertmail.mailboxes import Readers
 from ecertmail.parties import KeyLife
 from ecertmail.ports import EventLog
+from ecertmail.retaining import Retaining
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.spool import SpoolReader, SqliteSpool
@@ -63,6 +64,8 @@ class Node:
         self._spool_thread = ThreadPoolExecutor(1, "spool")
         self._ledger_thread = ThreadPoolExecutor(1, "ledger")
         self._issuing = Issuing(config, self._ledger, self._ledger_thread.submit, now, log)
+        stores = (self._ledger, run), (self._spool, self._in_spool_thread)
+        self._retaining = Retaining(lambda: self._config.settings.retention, config.spool, *stores, now, log)
 
     async def run(self, ready: Callable[[list[str]], None]) -> None:
         """Serve until SIGTERM or SIGINT; `ready` is told where."""
@@ -81,17 +84,7 @@ class Node:
                 control.serving(self._config.spool / "control.sock", self.command),
                 measuring,
             ):
-                loops = [
-                    self._decider.run(),
-                    self._issuing.run(),
-                    self._deliver(),
-                    self._readers.run(),
-                    self._publish(),
-                    self._report(),
-                    self._reload(),
-                    self._keep_watchdog(),
-                ]
-                tasks += [asyncio.create_task(task) for task in loops]
+                tasks += [asyncio.create_task(loop) for loop in self._loops()]
                 ready(places)
                 systemd.notify("READY=1")
                 stopping = asyncio.create_task(self._stop.wait())
@@ -99,6 +92,20 @@ class Node:
                 systemd.notify("STOPPING=1")
         finally:
             await self._finish(tasks)
+
+    def _loops(self) -> tuple[Coroutine[Any, Any, None], ...]:
+        """Return everything that runs until the node stops."""
+        return (
+            self._decider.run(),
+            self._issuing.run(),
+            self._deliver(),
+            self._readers.run(),
+            self._publish(),
+            self._report(),
+            self._retaining.run(),
+            self._reload(),
+            self._keep_watchdog(),
+        )
 
     async def _reload(self) -> None:
         """At SIGHUP read configuration, partners, keys, schemas and certificates; a mistake keeps what is running."""

@@ -44,6 +44,10 @@ class NotFoundError(PermanentError):
     exit_code = 4
 
 
+class RemovedError(NotFoundError):
+    """Retention removed the octets of a mail; its hash and the time are still there."""
+
+
 class KeyringError(PermanentError):
     """A key cannot be generated, read, unlocked or used."""
 

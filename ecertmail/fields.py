@@ -42,6 +42,7 @@ Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 OptionalFingerprint = Annotated[str, AfterValidator(lambda value: value and _fingerprint(value))]
 ProfileName = Annotated[str, AfterValidator(_profile)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+Days = Annotated[int, Field(ge=0, le=36_500)]
 Positive = Annotated[float, Field(gt=0, le=100_000)]  # of seconds to days: no clock goes over
 Count = Annotated[int, Field(ge=1)]
 

@@ -13,6 +13,7 @@ from ecertmail.core.mailbox import Deed, Found, Health, LeftOut
 from ecertmail.core.notice import SetAside
 from ecertmail.delivery import Attempt, Delivery, Room, Settled
 from ecertmail.looked_up import LooksUp
+from ecertmail.mails import Mails
 from ecertmail.message import Decrypted, Envelope, KeyOffer, Origin, Place, SignatureCheck, Spooled, SpoolEnd
 from ecertmail.model import Certificate, Earlier, Examination, Known
 from ecertmail.subscription import Subscriptions
@@ -47,7 +48,7 @@ class Quarantine(Protocol):
         """Return what was quarantined since then, oldest first."""
 
 
-class Transaction(Answers, People, LooksUp, Protocol):
+class Transaction(Answers, People, LooksUp, Mails, Protocol):
     """One commit of the ledger: entries, state, receipt and deliveries together, or none of them."""
 
     def decided(self, spool_id: str) -> bool:
@@ -79,9 +80,6 @@ class Transaction(Answers, People, LooksUp, Protocol):
 
     def put_message(self, spool_id: str, entry: int, facts: Mapping[str, str | int | None]) -> None:
         """Store that a spooled message was decided."""
-
-    def put_mail(self, message_id: str, octets: bytes, mic: str = "") -> int:
-        """Store an outgoing mail, with the MIC of its signed part, and return its id; nobody is sent it yet."""
 
     def stage(
         self, mail: int, kind: str, recipient: str, reverse_path: str, now: datetime, *, expects: bool = False

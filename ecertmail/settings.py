@@ -10,6 +10,7 @@ from ecertmail.fields import (
     Address,
     Count,
     Country,
+    Days,
     Fingerprint,
     OptionalAddress,
     OptionalFingerprint,
@@ -128,6 +129,14 @@ class PushSection(Section):
         return self
 
 
+class RetentionSection(Section):
+    """[retention]: days after which octets are removed; 0 keeps them for ever."""
+
+    sent_days: Days = 0
+    archive_days: Days = 0
+    quarantine_days: Days = 0
+
+
 class DkimSection(Section):
     """[dkim]: a signature of the domain on all outgoing mail; without a domain there is none."""
 
@@ -193,6 +202,7 @@ class Settings(Section):
     issuing: IssuingSection = IssuingSection()
     send: SendSection = SendSection()
     push: PushSection = PushSection()
+    retention: RetentionSection = RetentionSection()
     dkim: DkimSection = DkimSection()
     officials: OfficialsSection = OfficialsSection()
     inquiries: InquiriesSection = InquiriesSection()

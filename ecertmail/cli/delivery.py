@@ -56,7 +56,7 @@ def show(context: click.Context, number: int, as_json: bool) -> None:
     reader.close()
     head, row = mime.headline(shown.octets), shown.row
     if as_json:
-        show_json({"delivery": row, "headline": head, "tries": shown.tries, "alarm": shown.alarm})
+        show_json({"delivery": row, "headline": head, "tries": shown.tries, "alarm": shown.alarm, "gone": shown.gone})
         return
     answer = _time(row.answered_at) if row.answered_at else "expected" if row.expects else "not expected"
     pairs(
@@ -66,7 +66,7 @@ def show(context: click.Context, number: int, as_json: bool) -> None:
             ("alarm", shown.alarm or "-"),
             ("kind", row.kind),
             ("envelope", f"from <{row.reverse_path}> to {row.recipient}"),
-            ("Subject", head.subject),
+            ("Subject", head.subject or shown.gone),
             ("Message-ID", row.message_id),
             ("staged", _time(row.created_at)),
             ("next try", _time(row.next_at)),

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from ecertmail.cli import compacting
 from ecertmail.cli.common import CHECK_FAILED, Group, fail, json_option, load, pairs, show_json, table
 from ecertmail.config import Config
 from ecertmail.core.entity import printable
@@ -15,7 +16,7 @@ from ecertmail.errors import NotFoundError
 from ecertmail.model import CertificateStatus
 from ecertmail.official import Decided
 from ecertmail.parties import OWN
-from ecertmail.store import audit
+from ecertmail.store import audit, octets_audit, space
 from ecertmail.store.reader import Found, LedgerReader
 
 _REMARK = 200
@@ -116,18 +117,24 @@ def verify(context: click.Context, size: int | None, root: str | None, as_json: 
     """Recompute every hash, compare the current state with the log, and print size and root to note down."""
     if (size is None) != (root is None):
         raise click.UsageError("--size and --root go together")
-    reader = LedgerReader(load(context).spool / "ledger.db")
+    folder = load(context).spool
+    reader = LedgerReader(folder / "ledger.db")
     now = reader.size()
     with click.progressbar(length=now, label="Verifying", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        faults = list(audit.faults(reader, bar.update))
+        faults = [*audit.faults(reader, bar.update), *octets_audit.faults(folder)]
     if size is not None and (size > now or reader.root(size).hex() != (root or "").lower()):
         faults.append(f"the root over the first {size} entries is not the one given: the ledger was rewritten")
-    facts = {"size": now, "root": reader.root(now).hex(), "faults": faults}
+    gone = {str(what): count for what, count in space.removed(folder).items()}
+    facts = {"size": now, "root": reader.root(now).hex(), "removed_by_retention": gone, "faults": faults}
     if as_json:
         show_json(facts)
     else:
-        pairs([("size", now), ("root", facts["root"])])
+        told = ", ".join(f"{count} {what}" for what, count in gone.items() if count) or "nothing"
+        pairs([("size", now), ("root", facts["root"]), ("removed by retention", told)])
     if faults:
         fail("\n".join(faults), CHECK_FAILED)
     if not as_json:
         click.secho("The ledger is whole.", fg="green")
+
+
+ledger.add_command(compacting.command("ledger"))

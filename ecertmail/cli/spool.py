@@ -5,10 +5,12 @@ from datetime import UTC
 
 import click
 
+from ecertmail.cli import compacting
 from ecertmail.cli.changing import change
 from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
 from ecertmail.core import mime
 from ecertmail.core.outline import outline
+from ecertmail.errors import RemovedError
 from ecertmail.findings import FindingCode
 from ecertmail.store.spool import SpoolReader
 from ecertmail.store.spool_rows import Row
@@ -45,11 +47,16 @@ def list_(context: click.Context, everything: bool, count: int, as_json: bool) -
 @click.pass_context
 def show(context: click.Context, spool_id: str, as_json: bool) -> None:
     """Show one message's envelope, unverified headers, structure and the reason for its quarantine."""
-    row, octets = _reader(context).get(spool_id)
+    reader = _reader(context)
+    row, gone = reader.row(spool_id), ""
+    try:
+        octets = reader.get(spool_id)[1]
+    except RemovedError as error:
+        octets, gone = b"", str(error)
     head = mime.headline(octets)
-    lines = outline(octets)
+    lines = [] if gone else outline(octets)
     if as_json:
-        show_json({"message": row, "headline": head, "parts": lines})
+        show_json({"message": row, "headline": head, "parts": lines, "gone": gone})
         return
     pairs(
         [
@@ -60,6 +67,7 @@ def show(context: click.Context, spool_id: str, as_json: bool) -> None:
             ("received", _since(row)),
             ("envelope", f"from <{row.envelope.reverse_path}> to {', '.join(row.envelope.recipients)}"),
             ("peer", row.envelope.peer),
+            *([("octets", gone)] if gone else []),
             ("From (unverified)", head.sender),
             ("Subject (unverified)", head.subject),
             ("Message-ID", head.message_id),
@@ -95,6 +103,9 @@ def drop(context: click.Context, spool_id: str, yes: bool) -> None:
         click.confirm(f"Delete {spool_id} for good?", abort=True)
     change(load(context), {"do": "drop", "id": spool_id})
     click.echo(f"{spool_id}: deleted.")
+
+
+spool.add_command(compacting.command("spool"))
 
 
 def _reader(context: click.Context) -> SpoolReader:

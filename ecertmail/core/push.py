@@ -10,6 +10,7 @@ from ecertmail.core import compose
 from ecertmail.core.compose import Draft
 from ecertmail.core.entity import printable
 from ecertmail.core.header import LOOP
+from ecertmail.core.packing import Held
 from ecertmail.core.profiles import CERTIFICATES
 from ecertmail.model import CertificateStatus
 from ecertmail.parties import Authority
@@ -43,10 +44,15 @@ def draft(head: Letterhead, certificates: Sequence[Fresh], *, cipher: bool = Fal
 
 def documents(certificates: Sequence[Fresh]) -> list[tuple[str, bytes]]:
     """Return the XML files: one for all of the `certificates` format, and one for each SPSCertificate."""
-    flat = [certificate.octets for certificate in certificates if certificate.profile == CERTIFICATES.name]
-    files = [("certificates.xml", _document(b"<certificates>" + b"".join(flat) + b"</certificates>"))] if flat else []
-    others = [certificate for certificate in certificates if certificate.profile != CERTIFICATES.name]
+    flat, others = _by_file(certificates)
+    together = b"".join(certificate.octets for certificate in flat)
+    files = [("certificates.xml", _document(b"<certificates>" + together + b"</certificates>"))] if flat else []
     return files + [(f"certificate-{other.entry}.xml", _document(other.octets)) for other in others]
+
+
+def held(certificates: Sequence[Fresh]) -> list[Held]:
+    """Return the certificates in the order in which they stand in the mail."""
+    return [Held(one.entry, one.octets) for group in _by_file(certificates) for one in group]
 
 
 def list_header(authority: Authority, subscription: Subscription, leave: str) -> dict[str, str]:
@@ -56,6 +62,12 @@ def list_header(authority: Authority, subscription: Subscription, leave: str) ->
         "List-Id": f"<{subscription.id}.certificates.{ours.rpartition('@')[2]}>",
         "List-Unsubscribe": f"<mailto:{ours}?subject={quote(leave)}>",
     }
+
+
+def _by_file(certificates: Sequence[Fresh]) -> tuple[list[Fresh], list[Fresh]]:
+    """Return the certificates that share one file, and those that have a file each."""
+    flat = [one for one in certificates if one.profile == CERTIFICATES.name]
+    return flat, [one for one in certificates if one.profile != CERTIFICATES.name]
 
 
 def _document(octets: bytes) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ecertmail.errors import EcertmailError, NotFoundError, PermanentError, StoreBusyError
+from ecertmail.errors import EcertmailError, NotFoundError, PermanentError, RemovedError, StoreBusyError
 
 Handle = Callable[[dict[str, str]], dict[str, object]]
 _LONGEST = 256 * 1024 * 1024  # a file of certificates goes through it, see cli/issue.py; only our own user can
@@ -66,7 +66,9 @@ def ask(path: Path, request: dict[str, str], seconds: float = 30) -> dict[str, o
     return dict(answer)
 
 
-_ERRORS: dict[object, type[EcertmailError]] = {"NotFoundError": NotFoundError, "StoreBusyError": StoreBusyError}
+_ERRORS: dict[object, type[EcertmailError]] = {
+    kind.__name__: kind for kind in (NotFoundError, RemovedError, StoreBusyError)
+}
 
 
 def _bind(path: Path) -> socket.socket:

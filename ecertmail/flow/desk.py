@@ -116,6 +116,7 @@ class Desk:
     def _answer(self, visit: Visit, given: Ticket) -> int | None:
         needed = visit.demands.answers
         if visit.assurance.meets(needed):
+            visit.tx.use_ticket(given.id)
             return self.answered(visit, given)
         refused = (Refused(number=f"Q{given.inquiry}", reason=Reason.LEVEL, needed=needed),)
         return self._send(visit, self._letter(visit, LetterKind.NOT_RECORDED, refused=refused))
@@ -141,6 +142,7 @@ class Desk:
     def _decide(self, visit: Visit, given: Ticket, said: Sequence[Said]) -> int | None:
         done = self.deciding.record(visit, given, said)
         if done.confirmed:
+            visit.tx.use_ticket(given.id)
             letter = self._letter(visit, LetterKind.CONFIRMED, confirmed=done.confirmed, refused=done.refused)
             return self._send(visit, letter, given)
         # A ticket is for the versions that were shown; those that are shown now need another one.

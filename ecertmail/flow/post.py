@@ -78,6 +78,8 @@ class Post:
             at += _WINDOW
         draft = self.draft(official, letter, given, answers=answers, files=files)
         mail = tx.put_mail(draft.message_id, draft.signed(openpgp.sign(draft.part)), draft.mic)
+        if given is not None:
+            tx.bring_ticket(given.id, mail)
         # An answer has a null path (RFC 3834 section 3.3); a bounce of anything else is to be heard of.
         tx.stage(mail, "notice" if answers is None else "letter", official.address, "", at)
         return mail

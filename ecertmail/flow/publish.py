@@ -104,7 +104,7 @@ class Publisher:
             or self._to_official(tx, head, certificates, openpgp)
             or self._in_clear(head, certificates, openpgp)
         )
-        mail = tx.put_mail(draft.message_id, octets, draft.mic)
+        mail = tx.put_mail(draft.message_id, octets, draft.mic, push.held(certificates))
         tx.stage(mail, "push", subscription.address, "", now, expects=bool(subscription.partner))
 
     def _to_official(

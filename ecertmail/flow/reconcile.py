@@ -11,7 +11,7 @@ from ecertmail.core import reconcile
 from ecertmail.core.reconcile import Meaning
 from ecertmail.core.verp import delivery_of
 from ecertmail.delivery import DeliveryState, Sent
-from ecertmail.errors import NotFoundError, PermanentError
+from ecertmail.errors import NotFoundError, PermanentError, RemovedError
 from ecertmail.model import Examination
 from ecertmail.parties import Partner
 from ecertmail.ports import EventLog, Ledger, Transaction
@@ -86,6 +86,11 @@ class Reconciler:
             sent = tx.delivery(int(number)) if number.isdecimal() and len(number) < 19 else None
             if sent is None:
                 raise NotFoundError(f"there is no delivery {number}")
+            if do == "retry" and (removed := tx.removed(sent.id)):
+                raise RemovedError(
+                    f"delivery {number}: its octets were removed by retention on {removed[:10]}; send the certificates"
+                    " anew, which makes a new mail: see RESEND and `ecertmail subscriber`"
+                )
             if do != "close":
                 allowed, state, past = _ORDERS[do]
                 if sent.state not in allowed:

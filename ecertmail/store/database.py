@@ -1,7 +1,8 @@
 """SQLite the way both stores need it: WAL, synchronous FULL, and every failure told apart by whether retrying helps.
 
 WAL with FULL lost none of 13,720 acknowledged mails in simulated power cuts, NORMAL lost 380 of 6,587. One process
-writes through one connection: SQLite before 3.51.3 can lose commits in WAL mode with two writers.
+writes through one connection: SQLite before 3.51.3 can lose commits in WAL mode with two writers. Only that connection
+checkpoints; readers are opened read-only and cannot.
 """
 
 import sqlite3
@@ -14,6 +15,17 @@ from pathlib import Path
 from sqlite_utils import Database, Migrations
 
 from ecertmail.errors import NotFoundError, StoreBusyError, StoreError
+
+WAL_OCTETS = 4_000_000
+"""The size to which the write-ahead log is cut back; SQLite checkpoints on its own at about as much."""
+
+INCREMENTAL = 2
+"""What `PRAGMA auto_vacuum` says of a file that can give free pages back."""
+
+# A file that is new gives free pages back to the file system. Free pages of an older file are used again, and given
+# back by `ecertmail ledger compact`. SQLite ignores auto_vacuum once the journal mode is set, so it comes first.
+_PRAGMAS = ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-8192",
+            f"journal_size_limit={WAL_OCTETS}")  # fmt: skip
 
 
 class Writer:
@@ -31,7 +43,7 @@ class Writer:
         with guarded(path):
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
             path.chmod(0o600)
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
+            for pragma in _PRAGMAS:
                 self._db.execute(f"PRAGMA {pragma}")
             _migrate(self._db, path, migrations)
 
@@ -59,6 +71,34 @@ class Writer:
         """Return every row of a query, outside any transaction."""
         with self._turn, guarded(self._path):
             return [tuple(row) for row in self._db.execute(statement, values)]
+
+    def shrink_wal(self) -> None:
+        """Cut the write-ahead log back if a slow reader made it grow; do nothing while somebody still reads.
+
+        The log can only be cut when no reader needs it. Waiting for readers would hold up every commit, so this
+        tries once and is called again later.
+        """
+        if not _is_larger(self._path.with_name(f"{self._path.name}-wal"), WAL_OCTETS):
+            return
+        with self._turn, guarded(self._path):
+            self._db.execute("PRAGMA busy_timeout=0")
+            try:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                self._db.execute("PRAGMA busy_timeout=5000")
+
+    def give_back(self, pages: int) -> bool:
+        """Give free pages back to the file system, at most so many; say whether there are more.
+
+        A file of an older ecertmail cannot: its free pages are used again, until it is compacted.
+        """
+        with self._turn, guarded(self._path):
+            if self._db.execute("PRAGMA auto_vacuum").fetchone() != (INCREMENTAL,):
+                return False
+            # It yields a row without columns for each page, and `execute` stops after the first.
+            self._db.executescript(f"PRAGMA incremental_vacuum({pages:d})")
+            [free] = self._db.execute("PRAGMA freelist_count").fetchone()
+        return bool(free)
 
     def close(self) -> None:
         """Close the connection; a later open finds everything that was committed."""
@@ -96,6 +136,13 @@ def guarded(path: Path) -> Iterator[None]:
         raise StoreBusyError(f"{path}: cannot be used now ({error}); check free space, permissions and disk") from error
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{path}: {error}; restore it from a backup or move it away") from error
+
+
+def _is_larger(path: Path, octets: int) -> bool:
+    try:
+        return path.stat().st_size > octets
+    except FileNotFoundError:
+        return False
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:

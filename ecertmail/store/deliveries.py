@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ecertmail.delivery import Alarm
-from ecertmail.errors import NotFoundError
-from ecertmail.store import database
+from ecertmail.errors import NotFoundError, PermanentError
+from ecertmail.store import database, mail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +40,13 @@ class Try:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A delivery with everything about it."""
+    """A delivery with everything about it; `gone` says why there are no octets."""
 
     row: Row
     tries: tuple[Try, ...]
     alarm: str
     octets: bytes = field(repr=False)
+    gone: str = ""
 
 
 _ROW = (
@@ -84,14 +85,18 @@ class DeliveryReader:
             if row is None:
                 raise NotFoundError(f"there is no delivery {number}")
             tries = self._db.execute("SELECT at, outcome, reply FROM attempt WHERE delivery=? ORDER BY at", (number,))
-            [octets] = self._db.execute(
-                "SELECT m.octets FROM mail m JOIN delivery d ON d.mail=m.id WHERE d.id=?", (number,)
-            ).fetchone()
+            [mail_id] = self._db.execute("SELECT mail FROM delivery WHERE id=?", (number,)).fetchone()
+            octets, gone = b"", ""
+            try:
+                octets = mail.octets(self._db, mail_id)
+            except PermanentError as error:
+                gone = str(error)
             return Shown(
                 row=_row(row),
                 tries=tuple(Try(at=at, outcome=outcome, reply=reply) for at, outcome, reply in tries),
                 alarm=next((alarm.text for alarm in self.alarms() if alarm.what == f"delivery:{number}"), ""),
                 octets=octets,
+                gone=gone,
             )
 
     def alarms(self) -> list[Alarm]:

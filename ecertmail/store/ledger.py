@@ -17,6 +17,7 @@ from ecertmail.model import Certificate, CertificateStatus, Earlier, Known, Outc
 from ecertmail.store import answers, database, inquiries, look_up, officials, subscriptions
 from ecertmail.store.database import iso
 from ecertmail.store.ledger_schema import migrations
+from ecertmail.store.mail import MailTransaction
 
 
 class SqliteLedger:
@@ -36,11 +37,12 @@ class SqliteLedger:
             yield LedgerTransaction(cursor)
 
 
-class LedgerTransaction(answers.AnswersTransaction):
+class LedgerTransaction(answers.AnswersTransaction, MailTransaction):
     """What may be read and written in one commit."""
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
+        self._given: list[int] = []
 
     def decided(self, spool_id: str) -> bool:
         """Say whether this spooled message is in the ledger already: a crash came between the two commits."""
@@ -139,11 +141,6 @@ class LedgerTransaction(answers.AnswersTransaction):
             {"spool_id": spool_id, "entry": entry, **facts},
         )
 
-    def put_mail(self, message_id: str, octets: bytes, mic: str = "") -> int:
-        """Store an outgoing mail and return its id; nobody is sent it yet."""
-        self._cursor.execute("INSERT INTO mail(message_id, octets, mic) VALUES (?,?,?)", (message_id, octets, mic))
-        return int(self._cursor.lastrowid or 0)
-
     def stage(
         self, mail: int, kind: str, recipient: str, reverse_path: str, now: datetime, *, expects: bool = False
     ) -> None:
@@ -178,7 +175,7 @@ class LedgerTransaction(answers.AnswersTransaction):
     @property
     def officials(self) -> officials.OfficialTable:
         """Officials, tickets and decisions, within this commit."""
-        return officials.OfficialTable(self._cursor)
+        return officials.OfficialTable(self._cursor, self._given)
 
     @property
     def inquiries(self) -> inquiries.InquiryTable:

@@ -74,8 +74,10 @@ def stray_decisions(db: Connection | Cursor) -> list[int]:
 class OfficialTable:
     """Officials, tickets and decisions within one transaction of the ledger."""
 
-    def __init__(self, cursor: Cursor) -> None:
+    def __init__(self, cursor: Cursor, given: list[int]) -> None:
+        """Take the transaction's cursor; `given` gets the tickets that are made, for the next mail to be stored."""
         self._cursor = cursor
+        self._given = given
 
     def add(self, official: Official) -> None:
         """Store a new official.
@@ -142,6 +144,7 @@ class OfficialTable:
         )
         made = self.ticket(int(self._cursor.lastrowid or 0))
         assert made is not None  # noqa: S101 - it was stored just now
+        self._given.append(made.id)
         return made
 
     def ticket(self, ticket_id: int) -> Ticket | None:

@@ -11,9 +11,12 @@ from sqlite3 import Cursor
 
 from ecertmail.core.states import DELIVERY
 from ecertmail.delivery import Delivery, DeliveryState, Room, Settled
+from ecertmail.errors import PermanentError
 from ecertmail.store.database import iso
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.ledger_schema import DOMAIN
+from ecertmail.store.mail import SIZE
+from ecertmail.store.mail import octets as octets_of
 
 _QUEUE = "delivery INDEXED BY delivery_waits WHERE state IN ('due','deferred')"
 _FIRST = (
@@ -23,11 +26,11 @@ _FIRST = (
 _NEXT_DOMAIN = f"SELECT {DOMAIN} FROM {_QUEUE} AND {DOMAIN}>? ORDER BY {DOMAIN} LIMIT 1"  # noqa: S608
 _DUE_THERE = (
     "SELECT id, kind, recipient, reverse_path, mail, attempts, created_at,"  # noqa: S608
-    " (SELECT length(octets) FROM mail WHERE mail.id=delivery.mail)"
+    f" {SIZE}, (SELECT message_id FROM mail WHERE mail.id=delivery.mail)"
     f" FROM {_QUEUE} AND {DOMAIN}=? AND next_at<=? ORDER BY next_at, id LIMIT ?"
 )
 _SHARE = 4
-_Row = tuple[int, str, str, str, int, int, str, int]
+_Row = tuple[int, str, str, str, int, int, str, int, str]
 
 
 class SqliteOutbox:
@@ -59,7 +62,7 @@ class SqliteOutbox:
         return taken
 
     def _take(self, cursor: Cursor, now: datetime, room: Room) -> Iterator[Delivery]:
-        mails: dict[int, tuple[str, bytes]] = {}
+        mails: dict[int, bytes] = {}
         octets: Counter[str] = Counter()
         count = 0
         for domain, row in self._in_turn(cursor, now, room):
@@ -69,9 +72,14 @@ class SqliteOutbox:
             if octets[domain] and octets[domain] + size > room.octets // _SHARE:
                 continue
             count, octets[domain] = count + 1, octets[domain] + size
-            if mail not in mails:
-                mails[mail] = cursor.execute("SELECT message_id, octets FROM mail WHERE id=?", (mail,)).fetchone()
-            yield _delivery(row, *mails[mail])
+            try:
+                mails[mail] = mails[mail] if mail in mails else octets_of(cursor, mail)
+            except PermanentError as error:  # one mail that cannot be read must not stop the others
+                cursor.execute(
+                    "UPDATE delivery SET state='failed', next_at='', reply=? WHERE id=?", (str(error), row[0])
+                )
+                continue
+            yield _delivery(row, mails[mail])
             if count == room.deliveries:
                 return
 
@@ -125,8 +133,8 @@ def _domains(cursor: Cursor, last: str) -> Iterator[str]:
             yield domain
 
 
-def _delivery(row: _Row, message_id: str, octets: bytes) -> Delivery:
-    number, kind, recipient, reverse_path, _, attempts, created_at, _ = row
+def _delivery(row: _Row, octets: bytes) -> Delivery:
+    number, kind, recipient, reverse_path, _, attempts, created_at, _, message_id = row
     return Delivery(
         id=number, kind=kind, recipient=recipient, reverse_path=reverse_path, message_id=message_id, octets=octets,
         state=DeliveryState.SENDING, attempts=attempts, created_at=datetime.fromisoformat(created_at),

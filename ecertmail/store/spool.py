@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database, Migrations
 
 from ecertmail.core.notice import SetAside
-from ecertmail.errors import NotFoundError
+from ecertmail.errors import NotFoundError, PermanentError
 from ecertmail.message import Envelope, Spooled, SpoolEnd
-from ecertmail.store import database, fetched
+from ecertmail.store import content, database, fetched, retention
 from ecertmail.store.database import iso
 from ecertmail.store.spool_rows import COLUMNS, NAMES, OLDEST, Row, read, take
 
@@ -54,22 +55,25 @@ def m003_content(db: Database) -> None:
     db.execute("ALTER TABLE message DROP COLUMN octets")
 
 
+migrations()(retention.m004_retention)
+
+
 class SqliteSpool:
     """The spool in one SQLite file; the only writer is the process that holds the installation's lock."""
 
     def __init__(self, path: Path, given_up: Callable[[str], object] = str) -> None:
         """Open the spool; `given_up` hears the id of each message that got no verdict."""
-        self._db = database.Writer(path, migrations)
+        self.db = database.Writer(path, migrations)
         self._given_up = given_up
-        self.fetched = fetched.SqliteFetched(self._db)
+        self.fetched = fetched.SqliteFetched(self.db)
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self.db.close()
 
     def recover(self, now: datetime) -> int:
         """Release what a dead process had claimed; the claim still counts. Return how many there were."""
-        with self._db.writing() as cursor:
+        with self.db.writing() as cursor:
             cursor.execute("UPDATE message SET state='spooled', changed_at=? WHERE state='claimed'", (iso(now),))
             return cursor.rowcount
 
@@ -82,7 +86,7 @@ class SqliteSpool:
         Raises:
             StoreBusyError: nothing was stored; the sender must be told to try again.
         """
-        with self._db.writing() as cursor:
+        with self.db.writing() as cursor:
             known = fetched.store(cursor, arrivals)
             rows = [
                 (spool_id, iso(e.received_at), e.reverse_path, "\n".join(e.recipients), e.source, e.peer, len(octets),
@@ -94,10 +98,7 @@ class SqliteSpool:
                 "detail,changed_at) VALUES (?,'spooled',0,?,?,?,?,?,?,'','',?)",
                 rows,
             )
-            cursor.executemany(
-                "INSERT INTO content SELECT seq, ? FROM message WHERE id=?",
-                [(octets, spool_id) for spool_id, _, octets in arrivals if spool_id not in known],
-            )
+            content.put(cursor, ((spool_id, octets) for spool_id, _, octets in arrivals if spool_id not in known))
         return known
 
     def claim(self, now: datetime, limit: int) -> list[Spooled]:
@@ -109,23 +110,22 @@ class SqliteSpool:
         goes to quarantine, and the next one is taken. There is one process and it claims when it has nothing in hand,
         so what is still claimed then was left behind.
         """
-        with self._db.writing() as cursor:
+        with self.db.writing() as cursor:
             given_up = cursor.execute(
                 "UPDATE message SET state='quarantined', reason='no-verdict', changed_at=?,"
                 " detail='processing ended three times without a verdict'"
                 " WHERE state IN ('spooled','claimed') AND claims>=? RETURNING id",
                 (iso(now), MAX_CLAIMS),
             ).fetchall()
-            taken = take(cursor.execute(OLDEST, (limit,)))
+            rows = take(cursor.execute(OLDEST, (limit,)))
+            taken = [one for row in rows if (one := _spooled(cursor, row, given_up, now))]
             cursor.executemany(
                 "UPDATE message SET state='claimed', claims=claims+1, changed_at=? WHERE id=?",
-                [(iso(now), row[0]) for row in taken],
+                [(iso(now), one.id) for one in taken],
             )
         for (spool_id,) in given_up:
             self._given_up(spool_id)
-        return [
-            Spooled(id=row[0], envelope=read(row).envelope, octets=row[len(NAMES)], claims=row[2] + 1) for row in taken
-        ]
+        return taken
 
     def unclaim(self, spool_ids: Iterable[str]) -> None:
         """Give messages back without counting the claim: the trouble was ours, not theirs."""
@@ -137,32 +137,37 @@ class SqliteSpool:
 
     def finish(self, ends: Sequence[SpoolEnd], now: datetime) -> None:
         """Archive what was decided and quarantine what has a reason, in one commit; octets stay readable."""
-        with self._db.writing() as cursor:
+        with self.db.writing() as cursor:
             cursor.executemany(
                 "UPDATE message SET state=?, reason=?, detail=?, changed_at=? WHERE id=?",
                 [("quarantined" if e.reason else "archived", e.reason, e.detail, iso(now), e.id) for e in ends],
             )
 
     def release(self, spool_id: str, now: datetime) -> None:
-        """Process a quarantined message again, after its cause was mended."""
-        self._change("UPDATE message SET state='spooled', claims=0, changed_at=? WHERE id=? AND state='quarantined'",
-                     (iso(now), spool_id), spool_id)  # fmt: skip
+        """Process a quarantined message again, after its cause was mended.
+
+        Raises:
+            NotFoundError: there is no such message in quarantine.
+            RemovedError: retention removed its octets.
+        """
+        with self.db.writing() as cursor:
+            seq = cursor.execute("SELECT seq FROM message WHERE id=? AND state='quarantined'", (spool_id,)).fetchone()
+            if seq is None:
+                raise _none(spool_id)
+            content.octets(cursor, seq[0])
+            cursor.execute("UPDATE message SET state='spooled', claims=0, changed_at=? WHERE seq=?", (iso(now), seq[0]))
 
     def drop(self, spool_id: str) -> None:
         """Delete a quarantined message for good."""
-        with self._db.writing() as cursor:
+        with self.db.writing() as cursor:
             quarantined = "(SELECT seq FROM message WHERE id=? AND state='quarantined')"
             cursor.execute(f"DELETE FROM content WHERE seq={quarantined}", (spool_id,))  # noqa: S608
             cursor.execute(f"DELETE FROM message WHERE seq={quarantined}", (spool_id,))  # noqa: S608
-            _changed(cursor, spool_id)
-
-    def _change(self, statement: str, values: tuple[str, ...], spool_id: str) -> None:
-        with self._db.writing() as cursor:
-            cursor.execute(statement, values)
-            _changed(cursor, spool_id)
+            if cursor.rowcount == 0:
+                raise _none(spool_id)
 
     def _each(self, statement: str, spool_ids: Iterable[str]) -> None:
-        with self._db.writing() as cursor:
+        with self.db.writing() as cursor:
             cursor.executemany(statement, [(spool_id,) for spool_id in spool_ids])
 
 
@@ -197,8 +202,21 @@ class SpoolReader:
 
         Raises:
             NotFoundError: there is none with this id.
+            RemovedError: retention removed the octets; `row` still finds the message.
         """
-        statement = f"SELECT {COLUMNS}, octets FROM message JOIN content USING (seq) WHERE id=?"  # noqa: S608
+        row, seq = self._row(spool_id)
+        return row, content.octets(self._db, seq)
+
+    def row(self, spool_id: str) -> Row:
+        """Return one message without its octets.
+
+        Raises:
+            NotFoundError: there is none with this id.
+        """
+        return self._row(spool_id)[0]
+
+    def _row(self, spool_id: str) -> tuple[Row, int]:
+        statement = f"SELECT {COLUMNS}, seq FROM message WHERE id=?"  # noqa: S608
         with closing(self._db.execute(statement, (spool_id,))) as cursor:
             row = cursor.fetchone()
         if row is None:
@@ -210,6 +228,19 @@ class SpoolReader:
         return dict(self._db.execute("SELECT state, count(*) FROM message GROUP BY state"))
 
 
-def _changed(cursor: sqlite3.Cursor, spool_id: str) -> None:
-    if cursor.rowcount == 0:
-        raise NotFoundError(f"{spool_id}: no quarantined message has this id; see `ecertmail spool list`")
+def _none(spool_id: str) -> NotFoundError:
+    return NotFoundError(f"{spool_id}: no quarantined message has this id; see `ecertmail spool list`")
+
+
+def _spooled(cursor: sqlite3.Cursor, row: tuple[Any, ...], given_up: list[tuple[str]], now: datetime) -> Spooled | None:
+    """Return a message with its octets; one whose octets are damaged goes to quarantine instead."""
+    try:
+        octets = content.octets(cursor, row[len(NAMES)])
+    except PermanentError as error:
+        cursor.execute(
+            "UPDATE message SET state='quarantined', reason='no-verdict', changed_at=?, detail=? WHERE id=?",
+            (iso(now), str(error), row[0]),
+        )
+        given_up.append((row[0],))
+        return None
+    return Spooled(id=row[0], envelope=read(row).envelope, octets=octets, claims=row[2] + 1)

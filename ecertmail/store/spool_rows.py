@@ -28,7 +28,7 @@ class Row:
 NAMES = ("id", "state", "claims", "received_at", "reverse_path", "recipients", "source", "peer", "size", "reason",
           "detail", "changed_at")  # fmt: skip
 COLUMNS = ",".join(NAMES)
-OLDEST = f"SELECT {COLUMNS}, octets FROM message JOIN content USING (seq) WHERE state IN ('spooled','claimed')"  # noqa: S608
+OLDEST = f"SELECT {COLUMNS}, seq FROM message WHERE state IN ('spooled','claimed')"  # noqa: S608
 OLDEST += " ORDER BY claims > 1, seq LIMIT ?"
 
 
