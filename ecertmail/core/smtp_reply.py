@@ -55,6 +55,7 @@ _SESSION = re.compile(
     re.IGNORECASE,
 )
 _WORDS = ((_SENDER, Attempted.SENDER), (_RELAY, Attempted.RELAY), (_SESSION, Attempted.SESSION))
+_MAX_TEXT = 1000
 _ADDRESSES = re.compile(r"<[^<>]*>|\S+@\S+")
 
 _WHAT = {
@@ -86,13 +87,17 @@ def refusal(stage: Stage, code: int, text: str) -> Attempted:
     status = _STATUS.match(text)
     if status and status[1] in _STATUSES:
         return _STATUSES[status[1]]
-    words = _ADDRESSES.sub(" ", text)
+    words = _ADDRESSES.sub(" ", text[:_MAX_TEXT])
     found = next((meaning for pattern, meaning in _WORDS if pattern.search(words)), None)
-    if stage is Stage.MAIL:
-        return Attempted.REFUSED if code == _TOO_LARGE and found is None else found or Attempted.SENDER
-    return found or Attempted.REFUSED
+    if found is not None:
+        return found
+    # 5.2.x in answer to MAIL is about our own mailbox, such as a quota.
+    too_large = code == _TOO_LARGE and not (status and status[1].startswith("5.2."))
+    return Attempted.SENDER if stage is Stage.MAIL and not too_large else Attempted.REFUSED
 
 
 def alarm(outcome: Attempted, reply: str) -> str:
     """Return an alarm's words for what keeps all mail or much of it from going out, with what to do about it."""
+    if reply.startswith("[send]"):  # our own words, which say it
+        return f"no mail goes out: {reply}; mail waits and is tried again"
     return f"{_WHAT[outcome]}: {reply or 'no reply'}; mail waits and is tried again; {_ADVICE[outcome]}"
