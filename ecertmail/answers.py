@@ -38,7 +38,7 @@ class Answers(Protocol):
         """Count the deliveries that were staged for this address since then."""
 
     def turn(self, recipient: str, limit: int, window: timedelta) -> datetime:
-        """Return from when on another delivery for this address makes no more than `limit` within any window."""
+        """Return from when on another receipt for this address makes no more than `limit` within any window."""
 
     def raise_alarm(self, what: str, text: str, now: datetime) -> bool:
         """Open an alarm, or change the words of an open one; say whether there is anything new in it."""

@@ -14,6 +14,7 @@ from operator import attrgetter
 import aiosmtplib
 
 from ecertmail.core import smtp_reply
+from ecertmail.core.entity import printable
 from ecertmail.core.smtp_reply import Stage
 from ecertmail.delivery import Attempt, Attempted, Delivery
 from ecertmail.errors import EcertmailError, PermanentError
@@ -198,4 +199,4 @@ def _xtext(address: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]
+    return printable(" ".join(text.split()))[:300]

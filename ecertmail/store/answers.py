@@ -111,9 +111,10 @@ class AnswersTransaction:
         return int(count)
 
     def turn(self, recipient: str, limit: int, window: timedelta) -> datetime:
-        """Return from when on another delivery for this address makes no more than `limit` within any window."""
+        """Return from when on another receipt for this address makes no more than `limit` within any window."""
         row = self._cursor.execute(
-            "SELECT created_at FROM delivery WHERE recipient=? ORDER BY created_at DESC LIMIT 1 OFFSET ?",
+            "SELECT created_at FROM delivery INDEXED BY delivery_receipts WHERE kind='receipt' AND recipient=?"
+            " ORDER BY created_at DESC LIMIT 1 OFFSET ?",
             (recipient, limit - 1),
         ).fetchone()
         return datetime.fromisoformat(row[0]) + window if row else datetime.min.replace(tzinfo=UTC)

@@ -196,6 +196,15 @@ def test_no_hour_sees_more_deliveries_than_the_limit(limit: int, gaps: list[time
     assert all(later - first >= hour for first, later in zip(turns, turns[limit:], strict=False))
 
 
+def test_pushes_to_the_same_address_do_not_delay_its_receipts(node: Node) -> None:
+    node.policy = replace(node.policy, replies_per_hour=1)
+    with node.ledger.transaction() as tx:
+        for number in range(5):
+            tx.stage(tx.put_mail(f"<{number}@cn.example>", b""), "push", NZ_ADDRESS, "", node.clock())
+    node.take(signed())
+    assert "receipt" in [delivery.kind for delivery in sent(node, NOT_AHEAD)]
+
+
 def test_a_mail_repeated_a_thousand_times_has_one_receipt_that_waits(node: Node) -> None:
     node.policy = replace(node.policy, replies_per_hour=3)
     mail = signed()
