@@ -3,7 +3,7 @@
 The mail server refuses it at once, another one reports it later, or it is given up: a person must look at it each time.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from ecertmail.delivery import Attempted, DeliveryState
 
@@ -19,17 +19,20 @@ _WORDS = {
 }
 
 
-def alarm(number: int, kind: str, to: str, state: DeliveryState, reply: str) -> str:
+def alarm(
+    number: int, kind: str, recipient: str, state: DeliveryState, reply: str, who: Callable[[str], str] = str
+) -> str:
     """Return the words of the alarm for a delivery in this state, with what mends it; empty where none is due.
 
     Args:
         number: of the delivery.
         kind: of mail, such as `receipt`.
-        to: the partner and the address.
+        recipient: the address.
         state: `failed`, `expired` or `bounced`; any other needs no alarm.
         reply: what the server said.
+        who: names whose address it is.
     """
     if state not in _WORDS or kind in _NO_ALARM:
         return ""
     because = f"{_WORDS[state]}: {reply}".rstrip(": ")
-    return f"{kind} to {to}: {because}; `ecertmail delivery retry {number}` sends it again"
+    return f"{kind} to {who(recipient)}: {because}; `ecertmail delivery retry {number}` sends it again"

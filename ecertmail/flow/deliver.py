@@ -152,7 +152,7 @@ class Deliverer:
         state, next_at = after_attempt(
             attempt.outcome, delivery.attempts + 1, delivery.created_at, self._clock(), self._backoff, self._give_up
         )
-        alarm = undelivered.alarm(delivery.id, delivery.kind, self._who(delivery.recipient), state, attempt.reply)
+        alarm = undelivered.alarm(delivery.id, delivery.kind, delivery.recipient, state, attempt.reply, self._who)
         return Settled(delivery=delivery, attempt=attempt, state=state, next_at=next_at, alarm=alarm)
 
     def _ended(self, task: asyncio.Task[None]) -> None:

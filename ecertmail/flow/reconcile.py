@@ -127,7 +127,7 @@ class Reconciler:
         if meaning.state is DeliveryState.BOUNCED:
             tx.note(sent.id, BOUNCED if report.hard else "undelivered", report.diagnostic or report.status, now)
             reply = f"{report.status} {report.diagnostic}".strip()
-            self._raise(tx, sent, alarm(sent.id, sent.kind, self.who(sent.recipient), meaning.state, reply), now)
+            self._raise(tx, sent, alarm(sent.id, sent.kind, sent.recipient, meaning.state, reply, self.who), now)
         elif meaning.state is DeliveryState.ACKNOWLEDGED:
             tx.note(sent.id, "answered", "refused" if report.kind is Kind.ERROR else report.kind.value, now)
             self._clear(tx, sent, now)
