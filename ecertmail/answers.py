@@ -1,14 +1,14 @@
-"""What the ledger's transaction does about answers to our deliveries, and alarms: a part of `ports.Transaction`."""
+"""What the ledger's transaction knows of deliveries, answers to them, and alarms: a part of `ports.Transaction`."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from ecertmail.delivery import Alarm, DeliveryState, Sent
 
 
 class Answers(Protocol):
-    """Deliveries after they were sent, and what a person has to look at."""
+    """Deliveries of one address, deliveries after they were sent, and what a person has to look at."""
 
     def sent(self, message_id: str) -> Sequence[Sent]:
         """Return every delivery of the mail with this Message-ID."""
@@ -31,11 +31,14 @@ class Answers(Protocol):
     def unanswered(self, before: datetime, reminded_before: datetime) -> Sequence[Sent]:
         """Return what was first delivered and then reminded of before these times, and has no answer."""
 
-    def unsent(self) -> Sequence[Sent]:
-        """Return what failed or expired although it expects an answer, and has no open alarm."""
-
     def bounced_days(self, recipient: str, since: datetime) -> int:
         """Count the days after a moment on which mail to an address bounced for good since it last gave an answer."""
+
+    def replies_since(self, recipient: str, since: datetime) -> int:
+        """Count the deliveries that were staged for this address since then."""
+
+    def turn(self, recipient: str, limit: int, window: timedelta) -> datetime:
+        """Return from when on another receipt for this address makes no more than `limit` within any window."""
 
     def raise_alarm(self, what: str, text: str, now: datetime) -> bool:
         """Open an alarm, or change the words of an open one; say whether there is anything new in it."""

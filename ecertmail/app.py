@@ -7,6 +7,7 @@ so is what our own authority issues.
 
 import asyncio
 import contextlib
+import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -54,6 +55,7 @@ class Node:
         self._outbox = SqliteOutbox(self._ledger)
         self._seen = SpoolReader(config.spool / "spool.db")
         self._tls = assemble.listener_tls(config)
+        self._process = secrets.token_hex(8)
         self._staged, self._stop, self._hup = (asyncio.Event() for _ in range(3))
         run = self._in_ledger_thread
         self._office = steps.office(config, self._ledger, now, self._log)
@@ -74,6 +76,7 @@ class Node:
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._hup.set)
         waiting = self._spool.recover(now()) + self._outbox.recover(now())
+        self._outbox.release(now())
         if waiting:
             self._log.info("start.recovered", messages_and_deliveries=waiting)
         measuring = metrics.endpoint(self._config, self._running, now)
@@ -152,7 +155,8 @@ class Node:
         self._loop = asyncio.get_running_loop()
         limits = Limits(**settings.limits.model_dump())
         door = Door(limits)
-        handler = smtp_in.Handler(assemble.ours(self._config), limits, door, self._intake.accept, now, self._log)
+        accept, ours = self._intake.accept, assemble.ours(self._config)
+        handler = smtp_in.Handler(ours, limits, door, accept, now, self._log, self._process)
         servers = []
         for sock, implicit in assemble.sockets(self._config):
             tls = smtp_in.Tls(context=self._tls.context, implicit=implicit, required=settings.listen.require_starttls)
@@ -164,10 +168,9 @@ class Node:
                 server.close()
 
     async def _deliver(self) -> None:
-        sender = SmarthostSender(assemble.outgoing(self._config))
-        deliverer = steps.deliverer(
-            self._config, self._outbox, sender, self._in_ledger_thread, self._staged, now, self._log
-        )
+        sender = SmarthostSender(assemble.outgoing(self._config, self._process))
+        named, run = lambda address: steps.who(self._config, address), self._in_ledger_thread
+        deliverer = steps.deliverer(self._config, self._outbox, sender, run, self._staged, now, self._log, named)
         try:
             while True:
                 try:

@@ -177,10 +177,17 @@ def smarthost(config: Config) -> Smarthost:
     )
 
 
-def outgoing(config: Config) -> Smarthost:
-    """Describe how mail of ours goes there."""
-    trace = partial(verp.reverse_path, config.authority.address, bounce_secret(config))
-    return replace(smarthost(config), reverse_path=trace, signature=dkim(config))
+def outgoing(config: Config, process: str = "") -> Smarthost:
+    """Describe how mail of ours goes there; `process` is what our own listener announces."""
+    return replace(smarthost(config), reverse_path=_reverse_path(config), signature=dkim(config), process=process)
+
+
+def _reverse_path(config: Config) -> Callable[[Delivery], str]:
+    """Return what makes envelope senders: the one that is configured, or VERP (`core/verp.py`)."""
+    fixed = config.settings.send.envelope_sender
+    if fixed:
+        return lambda _: fixed
+    return partial(verp.reverse_path, config.authority.address, bounce_secret(config))
 
 
 def bounce_secret(config: Config) -> bytes:

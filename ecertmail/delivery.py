@@ -44,12 +44,24 @@ class Delivery:
 
 
 class Attempted(StrEnum):
-    """How one try to send ended."""
+    """How one try to send ended; only `refused` is about the recipient or the mail, and for good.
+
+    Of the others, `away`, `session`, `sender` and `relay` say that the server takes nothing at all, no session with us,
+    not this envelope sender, or nothing from us for other domains.
+    """
 
     SENT = "sent"
     TEMPORARY = "temporary"
-    PERMANENT = "permanent"
+    REFUSED = "refused"
     UNKNOWN = "unknown"
+    AWAY = "away"
+    SESSION = "session"
+    SENDER = "sender"
+    RELAY = "relay"
+
+
+BLOCKED = frozenset({Attempted.AWAY, Attempted.SESSION, Attempted.SENDER, Attempted.RELAY})
+"""Ends that are the matter of this node and its mail server, never of the recipient."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +96,21 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What an attempt makes of a delivery, and when that is due again."""
+    """What an attempt makes of a delivery, when that is due again, and the words of the alarm that follows, if any."""
 
     delivery: Delivery
     attempt: Attempt
     state: DeliveryState
     next_at: datetime | None
+    alarm: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmChange:
+    """An alarm to raise, or to clear where `text` is empty; `what` names it."""
+
+    what: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

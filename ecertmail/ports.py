@@ -11,7 +11,7 @@ from ecertmail.answers import Answers
 from ecertmail.conversation import People
 from ecertmail.core.mailbox import Deed, Found, Health, LeftOut
 from ecertmail.core.notice import SetAside
-from ecertmail.delivery import Attempt, Delivery, Room, Settled
+from ecertmail.delivery import AlarmChange, Attempt, Delivery, Room, Settled
 from ecertmail.looked_up import LooksUp
 from ecertmail.mails import Mails
 from ecertmail.message import Decrypted, Envelope, KeyOffer, Origin, Place, SignatureCheck, Spooled, SpoolEnd
@@ -83,14 +83,11 @@ class Transaction(Answers, People, LooksUp, Mails, Protocol):
 
     def stage(
         self, mail: int, kind: str, recipient: str, reverse_path: str, now: datetime, *, expects: bool = False
-    ) -> None:
-        """Add a delivery of a stored mail, unless one of it waits already: same octets, same Message-ID.
+    ) -> bool:
+        """Add a delivery of a stored mail, unless one of it waits already; say whether it was added.
 
         With `expects` it is sent again when nobody answers it, and then is an alarm.
         """
-
-    def replies_since(self, recipient: str, since: datetime) -> int:
-        """Count the deliveries that were staged for this address since then."""
 
     def told(self) -> dict[str, datetime]:
         """Return what the operator was told already, and when."""
@@ -119,8 +116,10 @@ class Outbox(Protocol):
     def take_due(self, now: datetime, room: Room) -> list[Delivery]:
         """Move due deliveries to `sending` and return them, domain by domain in turn."""
 
-    def settle(self, settled: Sequence[Settled], now: datetime) -> None:
-        """Record attempts and what they made of deliveries; what is written down already stays as it is."""
+    def settle(
+        self, settled: Sequence[Settled], now: datetime, change: AlarmChange | None = None
+    ) -> Sequence[AlarmChange]:
+        """Record attempts and what follows; what is written down already stays as it is. Return changed alarms."""
 
 
 class OpenPgp(Protocol):

@@ -108,6 +108,7 @@ class SendSection(Section):
     password_file: str = ""
     oauth2_token_file: str = ""
     oauth2_token_command: tuple[str, ...] = ()
+    envelope_sender: OptionalAddress = ""
     timeout: Positive = 60.0
     connections: Annotated[int, Field(ge=1, le=100)] = 4
     per_domain: Annotated[int, Field(ge=1, le=100)] = 2

@@ -64,13 +64,28 @@ def reconciler(config: Config, ledger: Ledger, log: EventLog) -> Reconciler:
         alarm_after=timedelta(hours=section.alarm_after_hours),
         bounces_to=config.authority.address,
         secret=bounce_secret(config),
+        who=partial(who, config),
     )
 
 
+def who(config: Config, address: str) -> str:
+    """Return an address with the partner whose it is, for people."""
+    known = (one.id for one in config.partners if address.lower() in map(str.lower, one.addresses))
+    partner = next(known, "")
+    return f"{partner} ({address})" if partner else address
+
+
 def deliverer(
-    config: Config, outbox: Outbox, sender: Sender, run: Run, news: asyncio.Event, clock: Clock, log: EventLog
+    config: Config,
+    outbox: Outbox,
+    sender: Sender,
+    run: Run,
+    news: asyncio.Event,
+    clock: Clock,
+    log: EventLog,
+    named: Callable[[str], str],
 ) -> Deliverer:
-    """What makes deliveries that are due."""
+    """What makes deliveries that are due; `named` is `who` of the configuration as it is at each moment."""
     settings = config.settings.send
     return Deliverer(
         outbox=outbox,
@@ -82,6 +97,7 @@ def deliverer(
         hand=Hand(settings.connections, settings.per_domain),
         news=news,
         log=log,
+        who=named,
     )
 
 

@@ -17,7 +17,7 @@ from ecertmail.subscription import Filter
 from tests.builders import certificate, envelope, room, settle
 
 SENT = Attempt(outcome=Attempted.SENT, reply="250 OK")
-REFUSED = Attempt(outcome=Attempted.PERMANENT, reply="550 no such user")
+REFUSED = Attempt(outcome=Attempted.REFUSED, reply="550 no such user")
 
 
 class Past:

@@ -34,7 +34,7 @@ def test_a_delivery_is_listed_cancelled_and_not_found_without_the_daemon(china: 
     assert "Certificates" in china.cli("delivery", "show", "1").output
     assert china.cli("delivery", "list", "--to", "nobody", "--all", "--json").stdout == "[]\n"
     retried = china.cli("delivery", "retry", "1")
-    assert (retried.exit_code, "only bounced, expired, failed can be retried" in retried.output) == (1, True)
+    assert (retried.exit_code, "only bounced, deferred, expired, failed can be retried" in retried.output) == (1, True)
     assert json.loads(china.cli("delivery", "cancel", "1", "--json").stdout) == {"id": 1, "done": "is cancelled"}
     assert json.loads(china.cli("delivery", "list", "--json").stdout) == []
     assert [row["state"] for row in json.loads(china.cli("delivery", "list", "--all", "--json").stdout)] == [
@@ -43,6 +43,18 @@ def test_a_delivery_is_listed_cancelled_and_not_found_without_the_daemon(china: 
     for command in ("show", "retry", "cancel", "close"):
         assert china.cli("delivery", command, "99").exit_code == 4
     assert china.cli("delivery", "show", "x").exit_code == 2
+
+
+def test_a_list_says_when_it_was_cut_and_all_is_everything(china: Installation) -> None:
+    ledger = SqliteLedger(china.folder / "spool/ledger.db")
+    with ledger.transaction() as tx:
+        for number in range(60):
+            tx.stage(tx.put_mail(f"<{number}@x>", OCTETS, MIC), "push", NZ_ADDRESS, "", LONG_AGO)
+    ledger.close()
+    for options, count, cut in (((), 50, True), (("-n", "60"), 60, False), (("--all",), 60, False)):
+        listed = china.cli("delivery", "list", "--json", *options)
+        assert (len(json.loads(listed.stdout)), "newest 50" in listed.stderr) == (count, cut), options
+    assert "newest 2" in china.cli("delivery", "list", "--all", "-n", "2").stderr
 
 
 def test_a_push_bounces_is_retried_and_acknowledged_while_the_daemon_runs(china: Installation, sink: Sink) -> None:

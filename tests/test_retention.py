@@ -18,7 +18,7 @@ from tests.installation import Installation, Sink, until
 
 LONG_AGO = datetime.now(UTC).replace(microsecond=0) - timedelta(days=400)
 OCTETS = b"Subject: pushed\r\n\r\n" + b"words " * 100
-REFUSED = Attempt(outcome=Attempted.PERMANENT, reply="550 no such user")
+REFUSED = Attempt(outcome=Attempted.REFUSED, reply="550 no such user")
 
 
 def fill(installation: Installation, mails: int) -> None:

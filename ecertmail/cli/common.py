@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -60,6 +60,16 @@ def config_file(context: click.Context) -> Path:
 def show_json(value: object) -> None:
     """Print a value as JSON; dataclasses as objects."""
     click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def show_json_list(values: Iterable[object]) -> None:
+    """Print a list as JSON, value by value, however long it is."""
+    opened = "["
+    for value in values:
+        text = json.dumps(value, default=_plain, ensure_ascii=False, indent=2).replace("\n", "\n  ")
+        click.echo(f"{opened}\n  {text}", nl=False)
+        opened = ","
+    click.echo("[]" if opened == "[" else "\n]")
 
 
 def table(rows: Sequence[Sequence[object]], head: Sequence[str]) -> None:

@@ -1,15 +1,19 @@
 """`ecertmail delivery`: what was sent, what became of it, and what an operator can do about it."""
 
+import contextlib
+import itertools
+
 import click
 
 from ecertmail.cli.changing import change
-from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
+from ecertmail.cli.common import Group, json_option, load, pairs, show_json, show_json_list, table
 from ecertmail.config import Config
 from ecertmail.core import mime
 from ecertmail.delivery import DeliveryState
-from ecertmail.store.deliveries import DeliveryReader
+from ecertmail.store.deliveries import DeliveryReader, Row
 
 _DONE = {DeliveryState.DELIVERED, DeliveryState.ACKNOWLEDGED, DeliveryState.CANCELLED}
+_SHOWN = 50
 _OPEN = tuple(state.value for state in DeliveryState if state not in _DONE)
 
 
@@ -27,22 +31,24 @@ def delivery() -> None:
               help="Only in this state; can be given several times.")  # fmt: skip
 @click.option("--to", default="", help="Only to recipients that contain this text.")
 @click.option("--all", "everything", is_flag=True, help="Those that are done with, too.")
-@click.option("-n", "count", default=50, show_default=True, help="How many at most, newest first.")
+@click.option("-n", "count", type=click.IntRange(min=1),
+              help="How many at most, newest first; 50 by default, and no limit with --all.")  # fmt: skip
 @json_option
 @click.pass_context
 def list_(
-    context: click.Context, states: tuple[str, ...], to: str, everything: bool, count: int, as_json: bool
+    context: click.Context, states: tuple[str, ...], to: str, everything: bool, count: int | None, as_json: bool
 ) -> None:
     """List outgoing mails that wait or that something is wrong with."""
-    reader = _reader(context)
-    rows = reader.rows(states or (() if everything else _OPEN), to, count)
-    reader.close()
-    if as_json:
-        show_json(rows)
-        return
-    cells = [(r.id, r.state, r.kind, r.recipient, r.attempts, _time(r.created_at), _time(r.next_at), r.reply)
-             for r in rows]  # fmt: skip
-    table(cells, ("ID", "STATE", "KIND", "TO", "TRIES", "STAGED", "NEXT", "REPLY"))
+    limit = count or (None if everything else _SHOWN)
+    with contextlib.closing(_reader(context)) as reader:
+        found = reader.rows(states or (() if everything else _OPEN), to)
+        rows = itertools.islice(found, limit)
+        if as_json:
+            show_json_list(rows)
+        else:
+            table([_cells(row) for row in rows], ("ID", "STATE", "KIND", "TO", "TRIES", "STAGED", "NEXT", "REPLY"))
+        if next(found, None) is not None:
+            click.echo(f"These are the newest {limit}; more with -n, everything with --all.", err=True)
 
 
 @delivery.command(epilog="\b\nExample:\n  ecertmail delivery show 17")
@@ -105,6 +111,11 @@ def close(context: click.Context, number: int, as_json: bool) -> None:
     """Close the alarm of a mail after somebody has seen to it; its state stays."""
     _change(load(context), "close", number)
     _say(number, "has no open alarm", as_json)
+
+
+def _cells(row: Row) -> tuple[object, ...]:
+    times = _time(row.created_at), _time(row.next_at)
+    return row.id, row.state, row.kind, row.recipient, row.attempts, *times, row.reply
 
 
 def _say(number: int, what: str, as_json: bool) -> None:

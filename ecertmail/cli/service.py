@@ -1,6 +1,8 @@
 """`ecertmail serve` and `ecertmail status`."""
 
 import asyncio
+import contextlib
+from datetime import datetime
 
 import click
 
@@ -63,6 +65,7 @@ def _facts(config: Config) -> dict[str, object]:
         "partners": len(config.partners),
         "keys": [warned.sentence for warned in notice.ending(examining.key_lives(config), now)],
         "alarms": _alarms(config),
+        "delayed_answers": _delayed(config, now),
         **standing.facts(overview.read(config.spool, now), now),
     }
     return facts | {f"mailbox {row.name}": in_words(row) for row in summaries(config)}
@@ -73,6 +76,13 @@ def _alarms(config: Config) -> list[str]:
     alarms = [f"{alarm.what} {alarm.text}" for alarm in reader.alarms()]
     reader.close()
     return alarms
+
+
+def _delayed(config: Config, now: datetime) -> list[dict[str, object]]:
+    """Return how many answers wait for their turn, and until when; an empty list if none does."""
+    with contextlib.closing(DeliveryReader(config.spool / "ledger.db")) as reader:
+        delayed = reader.delayed(now)
+    return [{"count": delayed.count, "until": delayed.until.isoformat(timespec="minutes")}] if delayed else []
 
 
 def _words(name: str, value: object) -> object:

@@ -37,9 +37,7 @@ def of_receipt(report: Report, sent: Sent) -> Meaning:
 def of_report(report: Report, sent: Sent) -> Meaning:
     """Say what an unsigned report about this delivery means."""
     if report.kind is Kind.FAILED:
-        state = _next(sent, DeliveryState.BOUNCED)
-        words = f"bounced: {report.status} {report.diagnostic}".rstrip(": ")
-        return Meaning(state=state, alarm=words if state else None)
+        return Meaning(state=_next(sent, DeliveryState.BOUNCED))  # which is an alarm by `core/undelivered.py`
     if report.kind in _ARRIVED and sent.expects:
         if not _same_octets(report, sent):
             return Meaning(alarm=OTHER_OCTETS if sent.state is not DeliveryState.ACKNOWLEDGED else None)

@@ -28,7 +28,7 @@ _REPORTED = _ANSWERED | {_D.BOUNCED}
 DELIVERY: dict[DeliveryState, frozenset[DeliveryState]] = {
     _D.DUE: _ANSWERED | {_D.SENDING, _D.CANCELLED},
     _D.SENDING: _REPORTED | {_D.DELIVERED, _D.DEFERRED, _D.FAILED, _D.EXPIRED, _D.DUE},
-    _D.DEFERRED: _REPORTED | {_D.SENDING, _D.CANCELLED},
+    _D.DEFERRED: _REPORTED | {_D.SENDING, _D.DUE, _D.CANCELLED},
     _D.DELIVERED: _REPORTED | {_D.SILENT, _D.REMINDED},
     _D.SILENT: frozenset({_D.DUE}),
     _D.REMINDED: _REPORTED | {_D.ALARMED},
@@ -58,7 +58,7 @@ def after_attempt(
     """Say what an attempt makes of a delivery, and when it is due again.
 
     Args:
-        outcome: how the attempt ended; `unknown` is tried again like `temporary`, with the same octets.
+        outcome: how the attempt ended; all but `sent` and `refused` are tried again, with the same octets.
         attempts: how many attempts there were, this one included.
         created_at: when the delivery was staged.
         now: the current time.
@@ -67,7 +67,7 @@ def after_attempt(
     """
     if outcome is Attempted.SENT:
         return DeliveryState.DELIVERED, None
-    if outcome is Attempted.PERMANENT:
+    if outcome is Attempted.REFUSED:
         return DeliveryState.FAILED, None
     if now - created_at >= give_up:
         return DeliveryState.EXPIRED, None

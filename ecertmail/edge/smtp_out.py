@@ -1,7 +1,7 @@
 """Outgoing mail by aiosmtplib to one smarthost: stored octets go out as they are, over connections that are kept.
 
-Every end of an attempt is a value. A connection lost after the final dot is ambiguous, so it is `unknown` and the same
-octets go out again with the same Message-ID.
+Every end of an attempt is a value; what a refusal is about says `core/smtp_reply.py`. A connection lost after the final
+dot is ambiguous, so it is `unknown` and the same octets go out again with the same Message-ID.
 """
 
 import asyncio
@@ -13,11 +13,18 @@ from operator import attrgetter
 
 import aiosmtplib
 
+from ecertmail.core import smtp_reply
+from ecertmail.core.entity import printable
+from ecertmail.core.smtp_reply import Stage
 from ecertmail.delivery import Attempt, Attempted, Delivery
-from ecertmail.errors import EcertmailError
+from ecertmail.errors import EcertmailError, PermanentError
 
 FRESH_SECONDS = 1.0
+REFUSED_SECONDS = 30.0
+_MAX_ENVELOPE_ID = 100  # RFC 3461 section 4.4
+_OURSELVES = "[send] host and port lead to the listener of this node itself; name the server that sends mail for it"
 _ENDS = (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError, EcertmailError)
+_STAGES = {aiosmtplib.SMTPSenderRefused: Stage.MAIL, aiosmtplib.SMTPDataError: Stage.DATA}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +32,8 @@ class Smarthost:
     """Where outgoing mail goes, and how.
 
     `starttls` is `never`, `when-offered` or `required`; `token` is for XOAUTH2; `reverse_path` names who hears of a
-    failure, and `signature` makes header lines that go before the stored octets.
+    failure, and `signature` makes header lines that go before the stored octets. `process` is what this node's own
+    listener announces (`core/smtp_reply.OWN`), so that the node never sends to itself.
     """
 
     host: str
@@ -40,6 +48,7 @@ class Smarthost:
     token: Callable[[], str] | None = None
     reverse_path: Callable[[Delivery], str] = attrgetter("reverse_path")
     signature: Callable[[Delivery], bytes] | None = None
+    process: str = ""
 
 
 class SmarthostSender:
@@ -48,20 +57,30 @@ class SmarthostSender:
     def __init__(self, smarthost: Smarthost) -> None:
         self._smarthost = smarthost
         self._idle: list[tuple[aiosmtplib.SMTP, float]] = []
+        self._refused: tuple[Attempt, float] | None = None
 
     async def send(self, delivery: Delivery) -> Attempt:
-        """Try once to hand over a mail."""
-        client = None
+        """Try once to hand over a mail.
+
+        A server that refused the session is not asked again for half a minute: a wrong password, tried for each of a
+        thousand mails, would lock the account.
+        """
+        if self._refused is not None and _now() - self._refused[1] < REFUSED_SECONDS:
+            return self._refused[0]
         try:
             client = await self._connected()
-            reply = await self._send(client, delivery)
+        except _ENDS as error:
+            attempt = _unconnected(error)
+            self._refused = (attempt, _now()) if attempt.outcome is Attempted.SESSION else None
+            return attempt
+        self._refused = None
+        try:
+            attempt = Attempt(outcome=Attempted.SENT, reply=_one_line(await self._send(client, delivery)))
         except _ENDS as error:
             attempt = _attempt(error)
         except BaseException:
-            _hang_up(client)
+            client.close()
             raise
-        else:
-            attempt = Attempt(outcome=Attempted.SENT, reply=_one_line(reply))
         await self._keep(client, attempt)
         return attempt
 
@@ -73,7 +92,9 @@ class SmarthostSender:
         reverse_path = self._smarthost.reverse_path(delivery)
         asked, how = [], []
         if client.supports_extension("dsn"):
-            asked = ["RET=HDRS", f"ENVID={delivery.id}"]
+            asked = ["RET=HDRS"]
+            if len(envelope_id := _xtext(delivery.message_id)) <= _MAX_ENVELOPE_ID:
+                asked.append(f"ENVID={envelope_id}")
             if reverse_path:  # without one nobody can be told
                 how = ["NOTIFY=FAILURE,DELAY", f"ORCPT=rfc822;{_xtext(delivery.recipient)}"]
         _, reply = await client.sendmail(
@@ -86,7 +107,7 @@ class SmarthostSender:
         try:
             await _quit(await self._connected())
         except _ENDS as error:
-            return _attempt(error)
+            return _unconnected(error)
         return Attempt(outcome=Attempted.SENT, reply="")
 
     async def close(self) -> None:
@@ -94,18 +115,18 @@ class SmarthostSender:
         while self._idle:
             await _quit(self._idle.pop()[0])
 
-    async def _keep(self, client: aiosmtplib.SMTP | None, attempt: Attempt) -> None:
+    async def _keep(self, client: aiosmtplib.SMTP, attempt: Attempt) -> None:
         """Keep a connection that is good for another mail."""
-        if client is not None and attempt.outcome in {Attempted.SENT, Attempted.PERMANENT} and client.is_connected:
-            self._idle.append((client, asyncio.get_running_loop().time()))
-        elif client is not None:
+        if attempt.outcome in {Attempted.SENT, Attempted.REFUSED} and client.is_connected:
+            self._idle.append((client, _now()))
+        else:
             await _quit(client)
 
     async def _connected(self) -> aiosmtplib.SMTP:
         while self._idle:
             client, since = self._idle.pop()
             with contextlib.suppress(aiosmtplib.SMTPException, OSError):
-                if not client.is_connected or asyncio.get_running_loop().time() - since > FRESH_SECONDS:
+                if not client.is_connected or _now() - since > FRESH_SECONDS:
                     await client.rset()
                 return client
             client.close()
@@ -126,6 +147,10 @@ class SmarthostSender:
         if client.is_ehlo_or_helo_needed:
             with contextlib.suppress(aiosmtplib.SMTPHeloError):  # who knows only HELO is greeted so with the first mail
                 await client.ehlo()
+        own = self._smarthost.process
+        if own and client.esmtp_extensions.get(smtp_reply.OWN.lower()) == own:
+            await _quit(client)
+            raise PermanentError(_OURSELVES)
         return client
 
     async def _token(self) -> str:
@@ -141,22 +166,31 @@ async def _quit(client: aiosmtplib.SMTP) -> None:
     client.close()
 
 
-def _hang_up(client: aiosmtplib.SMTP | None) -> None:
-    if client is not None:
-        client.close()
+def _unconnected(error: Exception) -> Attempt:
+    """Judge why there is no session: a refusal, a mistake of ours that no waiting mends, or a server that is away."""
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return _refusal(Stage.SESSION, error)
+    passing = isinstance(error, OSError) and not isinstance(error.__cause__ or error, ssl.SSLCertVerificationError)
+    return Attempt(outcome=Attempted.AWAY if passing else Attempted.SESSION, reply=_one_line(str(error)))
 
 
 def _attempt(error: Exception) -> Attempt:
-    """Sort what aiosmtplib raises by one question: will trying again help?"""
+    """Judge why a mail was not taken."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
-        return _attempt(error.recipients[0])
+        return _refusal(Stage.RCPT, error.recipients[0])
     if isinstance(error, aiosmtplib.SMTPResponseException):
-        code = error.code
-        permanent = 500 <= code < 600 and not isinstance(error, aiosmtplib.SMTPAuthenticationError)
-        outcome = Attempted.PERMANENT if permanent else Attempted.TEMPORARY
-        return Attempt(outcome=outcome, reply=_one_line(f"{code} {error.message}"))
+        return _refusal(_STAGES.get(type(error), Stage.SESSION), error)
     lost = isinstance(error, aiosmtplib.SMTPServerDisconnected | aiosmtplib.SMTPReadTimeoutError)
     return Attempt(outcome=Attempted.UNKNOWN if lost else Attempted.TEMPORARY, reply=_one_line(str(error)))
+
+
+def _refusal(stage: Stage, error: aiosmtplib.SMTPResponseException) -> Attempt:
+    outcome = smtp_reply.refusal(stage, error.code, error.message)
+    return Attempt(outcome=outcome, reply=_one_line(f"{error.code} {error.message}"))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _xtext(address: str) -> str:
@@ -165,4 +199,4 @@ def _xtext(address: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]
+    return printable(" ".join(text.split()))[:300]

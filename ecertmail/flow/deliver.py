@@ -6,13 +6,14 @@ commit, what landed meanwhile. A ledger in trouble stops the books and not what 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from ecertmail.core import smarthost_alarm, undelivered
 from ecertmail.core.states import after_attempt
-from ecertmail.delivery import Attempt, Delivery, DeliveryState, Room, Settled
+from ecertmail.delivery import AlarmChange, Attempt, Delivery, DeliveryState, Room, Settled
 from ecertmail.errors import TemporaryError
 from ecertmail.flow.hand import Hand
 from ecertmail.ports import EventLog, Outbox, Sender
@@ -29,6 +30,7 @@ class Deliverer:
     """Makes due deliveries; `run` runs a store call in the ledger's own thread, `news` wakes whoever waits here.
 
     `look` is how long it waits for news before it looks by itself, and `grace` how long `stop` waits; both in seconds.
+    `who` names in alarms whose address one is.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Deliverer:
         log: EventLog,
         look: float = LOOK_SECONDS,
         grace: float = GRACE_SECONDS,
+        who: Callable[[str], str] = str,
     ) -> None:
         self._outbox = outbox
         self._sender = sender
@@ -56,6 +59,8 @@ class Deliverer:
         self._log = log
         self._look = look
         self._grace = grace
+        self._who = who
+        self._blocked: frozenset[str] = frozenset()
         self._in_doubt = False
         self._broken: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -102,26 +107,32 @@ class Deliverer:
     async def _keep_books(self) -> int:
         """Write down what landed and take what is due."""
         settled = self._settled()
+        blocked, change = smarthost_alarm.after(self._blocked, settled)
         try:
             # A crash from here on leaves deliveries in `sending`; they are taken again, with the same octets.
-            taken = await self._run(partial(self._turn, settled, self._hand.numbers, self._hand.room()))
+            turn = partial(self._turn, settled, change, self._hand.numbers, self._hand.room())
+            taken, alarms = await self._run(turn)
         except Exception:
             self._in_doubt = True
             raise
-        self._in_doubt = False
+        self._in_doubt, self._blocked = False, blocked
         del self._hand.landed[: len(settled)]
         self._hand.add(taken)
         for one in settled:
             self._tell(one)
+        for alarm in alarms:
+            self._tell_alarm(alarm)
         return len(settled)
 
-    def _turn(self, settled: list[Settled], in_hand: set[int], room: Room) -> list[Delivery]:
+    def _turn(
+        self, settled: list[Settled], change: AlarmChange | None, in_hand: set[int], room: Room
+    ) -> tuple[list[Delivery], Sequence[AlarmChange]]:
         """Do what is done in the ledger's thread; after trouble more may stand there as `sending` than is in hand."""
         now = self._clock()
         if self._in_doubt:
             self._outbox.recover(now, in_hand)
-        self._outbox.settle(settled, now)
-        return self._outbox.take_due(now, room)
+        alarms = self._outbox.settle(settled, now, change)
+        return self._outbox.take_due(now, room), alarms
 
     def _start(self) -> None:
         for delivery in self._hand.start():
@@ -141,7 +152,8 @@ class Deliverer:
         state, next_at = after_attempt(
             attempt.outcome, delivery.attempts + 1, delivery.created_at, self._clock(), self._backoff, self._give_up
         )
-        return Settled(delivery=delivery, attempt=attempt, state=state, next_at=next_at)
+        alarm = undelivered.alarm(delivery.id, delivery.kind, delivery.recipient, state, attempt.reply, self._who)
+        return Settled(delivery=delivery, attempt=attempt, state=state, next_at=next_at, alarm=alarm)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A sender never raises for what a server does: what it raises is a bug of ours, and ends the loop."""
@@ -160,3 +172,9 @@ class Deliverer:
             reply=one.attempt.reply,
             next=one.next_at.isoformat(timespec="seconds") if one.next_at else None,
         )
+
+    def _tell_alarm(self, alarm: AlarmChange) -> None:
+        if alarm.text:
+            self._log.error("alarm.raised", alarm=alarm.what, text=alarm.text)
+        else:
+            self._log.info("alarm.cleared", alarm=alarm.what)

@@ -9,11 +9,11 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from ecertmail.delivery import Attempt, Attempted, Delivery, Room
+from ecertmail.delivery import BLOCKED, Attempt, Attempted, Delivery, Room
 
 DELIVERIES = 200
 OCTETS = 32_000_000  # and as much again for what aiosmtplib copies while it sends
-_TROUBLED = {Attempted.TEMPORARY, Attempted.UNKNOWN}
+_TROUBLED = BLOCKED | {Attempted.TEMPORARY, Attempted.UNKNOWN}
 
 
 class Hand:

@@ -8,6 +8,7 @@ from typing import Any
 from ecertmail.core import decision, letter_mail, ticket
 from ecertmail.core.answer import Silence
 from ecertmail.core.compose import Draft
+from ecertmail.flow.reply import over_limit
 from ecertmail.letter import Choice, Letter, LetterKind, Templates
 from ecertmail.official import File, Official, Purpose, Subject, Ticket
 from ecertmail.parties import Authority, Policy
@@ -73,6 +74,7 @@ class Post:
             facts = {"official": official.id, "letter": letter.kind.value, "reason": Silence.LIMIT.code}
             if not kept:
                 self.log.warning("letter.unsent", **facts)
+                over_limit(tx, official.id, self.policy, self.log, letter.now)
                 return None
             self.log.warning("letter.delayed", **facts)
             at += _WINDOW

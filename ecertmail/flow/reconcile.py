@@ -3,12 +3,14 @@
 What is matched, moved and raised commits together with the message that says it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ecertmail.core import reconcile
 from ecertmail.core.reconcile import Meaning
+from ecertmail.core.report import message_id
+from ecertmail.core.undelivered import BOUNCED, alarm
 from ecertmail.core.verp import delivery_of
 from ecertmail.delivery import DeliveryState, Sent
 from ecertmail.errors import NotFoundError, PermanentError, RemovedError
@@ -18,7 +20,11 @@ from ecertmail.ports import EventLog, Ledger, Transaction
 from ecertmail.reports import Kind, Report
 
 _ORDERS = {
-    "retry": ({DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.BOUNCED}, DeliveryState.DUE, "retried"),
+    "retry": (
+        {DeliveryState.DEFERRED, DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.BOUNCED},
+        DeliveryState.DUE,
+        "retried",
+    ),
     "cancel": (
         {DeliveryState.DUE, DeliveryState.DEFERRED, DeliveryState.FAILED, DeliveryState.EXPIRED},
         DeliveryState.CANCELLED,
@@ -27,12 +33,13 @@ _ORDERS = {
 }
 """What an operator may ask for: of deliveries in which state, and what becomes of them."""
 
-_NO_ALARM = frozenset({"report"})  # never a notice about a notice
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciler:
-    """Closes deliveries; `bounces_to` and `secret` are those of the envelope senders (`core/verp.py`), if any."""
+    """Closes deliveries; `bounces_to` and `secret` are those of the envelope senders (`core/verp.py`), if any.
+
+    `who` names in alarms whose address one is.
+    """
 
     ledger: Ledger
     log: EventLog
@@ -40,6 +47,7 @@ class Reconciler:
     alarm_after: timedelta = timedelta(hours=48)
     bounces_to: str = ""
     secret: bytes = b""
+    who: Callable[[str], str] = str
 
     def answered(self, tx: Transaction, partner: Partner, examination: Examination, now: datetime) -> None:
         """Close what a partner's signed receipt is about: a delivery to its own address, and the same octets."""
@@ -64,9 +72,8 @@ class Reconciler:
                 self._move(tx, sent, DeliveryState.REMINDED, now)
             for sent in tx.unanswered(now - self.alarm_after, now - (self.alarm_after - self.remind_after)):
                 self._move(tx, sent, DeliveryState.ALARMED, now)
-                self._raise(tx, sent, "no answer, and none to a reminder", now)
-            for sent in tx.unsent():
-                self._raise(tx, sent, f"not sent: {sent.state.value}", now)
+                words = f"{sent.kind} to {self.who(sent.recipient)}: no answer, and none to a reminder"
+                self._raise(tx, sent, words, now)
             silent = tx.silent(now - self.remind_after)
             # A crash before the commit leaves all as it was; after it they are due, once, with the same Message-ID.
             for sent in silent:
@@ -100,7 +107,10 @@ class Reconciler:
             self._clear(tx, sent, now)
 
     def _matches(self, tx: Transaction, examination: Examination) -> Iterator[tuple[int, Report]]:
-        """Yield (delivery, report) by our own envelope sender where the mail came to one, else by the Message-ID."""
+        """Yield (delivery, report) by our own envelope sender where the mail came to one, else by the Message-ID.
+
+        That comes back with the mail, or as the envelope id that went out with it (RFC 3461 section 4.4).
+        """
         to = examination.reported_to.union(examination.envelope.recipients)
         named = {delivery_of(address, self.bounces_to, self.secret) for address in to}
         for number in named - {None} if self.secret else ():
@@ -109,8 +119,8 @@ class Reconciler:
                 yield from ((sent.id, report) for report in reconcile.about(examination.reports, sent))
                 return
         for report in examination.reports:
-            found = reconcile.same_mail(report, tx.sent(report.message_id)) if report.message_id else []
-            yield from ((sent.id, report) for sent in found)
+            for named_id in dict.fromkeys(filter(None, (report.message_id, message_id(report.envelope_id)))):
+                yield from ((sent.id, report) for sent in reconcile.same_mail(report, tx.sent(named_id)))
 
     def _follow(self, tx: Transaction, sent: Sent, report: Report, meaning: Meaning, now: datetime) -> None:
         if meaning.state is None and meaning.alarm is None:
@@ -120,12 +130,14 @@ class Reconciler:
         if meaning.state is not None:
             self._move(tx, sent, meaning.state, now, reply=report.diagnostic)
         if meaning.state is DeliveryState.BOUNCED:
-            tx.note(sent.id, "bounced" if report.hard else "undelivered", report.diagnostic or report.status, now)
+            tx.note(sent.id, BOUNCED if report.hard else "undelivered", report.diagnostic or report.status, now)
+            reply = f"{report.status} {report.diagnostic}".strip()
+            self._raise(tx, sent, alarm(sent.id, sent.kind, sent.recipient, meaning.state, reply, self.who), now)
         elif meaning.state is DeliveryState.ACKNOWLEDGED:
             tx.note(sent.id, "answered", "refused" if report.kind is Kind.ERROR else report.kind.value, now)
             self._clear(tx, sent, now)
         if meaning.alarm is not None:
-            self._raise(tx, sent, meaning.alarm, now)
+            self._raise(tx, sent, f"{sent.kind} to {self.who(sent.recipient)}: {meaning.alarm}", now)
 
     def _move(self, tx: Transaction, sent: Sent, state: DeliveryState, now: datetime, reply: str = "") -> None:
         tx.move(sent, state, now)
@@ -139,9 +151,9 @@ class Reconciler:
             reply=reply or None,
         )
 
-    def _raise(self, tx: Transaction, sent: Sent, words: str, now: datetime) -> None:
-        what, text = f"delivery:{sent.id}", f"{sent.kind} to {sent.recipient}: {words}"
-        if sent.kind not in _NO_ALARM and tx.raise_alarm(what, text, now):
+    def _raise(self, tx: Transaction, sent: Sent, text: str, now: datetime) -> None:
+        what = f"delivery:{sent.id}"
+        if text and tx.raise_alarm(what, text, now):
             self.log.error("alarm.raised", alarm=what, text=text)
 
     def _clear(self, tx: Transaction, sent: Sent, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """The receipt for a judged message: written, signed, encrypted where agreed, stored; and sent, if it may be.
 
+A receipt for certificates is never dropped because an address got too many answers: it goes out later.
 What came encrypted is never quoted in clear: when the answer cannot be encrypted, it names codes and hashes only.
 """
 
@@ -36,15 +37,22 @@ class Replier:
         return tx.put_mail(draft_id, octets)
 
     def send(self, tx: Transaction, mail: int, spool_id: str, examination: Examination, now: datetime) -> None:
-        """Stage the stored receipt to the partner's registered address, unless this mail must not be answered."""
+        """Stage the stored receipt to the partner's registered address, unless this mail must not be answered.
+
+        Beyond `replies_per_hour` a receipt for certificates waits for its turn, and any other answer is dropped.
+        """
         partner, message = examination.partner, examination.message
         assert message is not None  # noqa: S101 - who has a receipt has sent a signed message
         reason = silence(examination.envelope, message, partner, self.policy)
         if reason is None and partner is not None:
-            if tx.replies_since(partner.receipt_address, now - _WINDOW) < self.policy.replies_per_hour:
-                tx.stage(mail, "receipt", partner.receipt_address, "", now)
+            turn = max(tx.turn(partner.receipt_address, self.policy.replies_per_hour, _WINDOW), now)
+            if turn == now or examination.batch is not None:
+                # A mail that is sent again and again has one receipt that waits, not one for each time.
+                if tx.stage(mail, "receipt", partner.receipt_address, "", turn) and turn > now:
+                    self.log.warning("receipt.delayed", id=spool_id, partner=partner.id, until=_minute(turn))
                 return
             reason = Silence.LIMIT
+            over_limit(tx, partner.id, self.policy, self.log, now)
         if reason is not None:
             self.log.warning("mail.unanswered", id=spool_id, reason=reason.code, because=reason.value)
 
@@ -66,6 +74,29 @@ class Replier:
             examination, verdict = receipt.discreet(examination, verdict)
         draft = receipt.draft(self.authority, examination, verdict, entry, now, draft_id)
         return draft.signed(openpgp.sign(draft.part))
+
+
+def over_limit(tx: Transaction, to: str, policy: Policy, log: EventLog, now: datetime) -> None:
+    """Raise the alarm for answers that were dropped because a partner or an official got too many.
+
+    Args:
+        tx: the commit that drops the answer.
+        to: the ID of the partner or official.
+        policy: with the limit.
+        log: hears of the alarm.
+        now: the current time.
+    """
+    what = f"replies:{to}"
+    text = (
+        f"answers to {to} were dropped, as it got {policy.replies_per_hour} within an hour; what came is recorded;"
+        f" look for a loop, or raise [policy] replies_per_hour, then `ecertmail alarm close {what}`"
+    )
+    if tx.raise_alarm(what, text, now):
+        log.error("alarm.raised", alarm=what, text=text)
+
+
+def _minute(moment: datetime) -> str:
+    return moment.isoformat(timespec="minutes")
 
 
 def _keys(examination: Examination, partner: Partner, now: datetime) -> list[str]:

@@ -1,17 +1,26 @@
 """Answers to deliveries and alarms, in the ledger's file and in its transaction."""
 
-from datetime import datetime
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from sqlite3 import Cursor
 
 from sqlite_utils import Database
 
 from ecertmail.core.states import DELIVERY
+from ecertmail.core.undelivered import COUNTED
 from ecertmail.delivery import Alarm, DeliveryState, Sent
 from ecertmail.store.database import iso
 
 _SENT = (
     "SELECT d.id, d.kind, d.recipient, m.message_id, m.mic, d.expects, d.state FROM delivery d"
     " JOIN mail m ON m.id=d.mail WHERE "
+)
+_COUNTED = ",".join(f"'{outcome}'" for outcome in COUNTED)
+_BOUNCED_DAYS = (
+    "SELECT count(DISTINCT substr(a.at,1,10)) FROM attempt a JOIN delivery d ON d.id=a.delivery"  # noqa: S608
+    f" WHERE d.recipient=? AND a.outcome IN ({_COUNTED})"
+    " AND a.at>? AND a.at>(SELECT coalesce(max(answered_at),'') FROM delivery WHERE recipient=?)"
 )
 _FIRST_SENT = "(SELECT min(a.at) FROM attempt a WHERE a.delivery=d.id AND a.outcome='sent' AND a.at>=d.created_at)"
 
@@ -80,22 +89,35 @@ class AnswersTransaction:
             iso(reminded_before),
         )
 
-    def unsent(self) -> list[Sent]:
-        """Return what failed or expired although it expects an answer, and was never told in an alarm."""
-        return self._sent(
-            "d.expects=1 AND d.state IN ('failed','expired') AND NOT EXISTS"
-            " (SELECT 1 FROM alarm a WHERE a.what='delivery:'||d.id AND a.since>=d.created_at) ORDER BY d.id"
+    def overtaken(self, arrived: Sequence[int]) -> list[str]:
+        """Return the open alarms of deliveries that came to nothing and whose mail was delivered by one of these."""
+        rows = self._cursor.execute(
+            "SELECT a.what FROM delivery d JOIN delivery f ON f.mail=d.mail JOIN alarm a ON a.what='delivery:'||f.id"
+            " WHERE d.id IN (SELECT value FROM json_each(?)) AND f.state IN ('failed','expired') AND a.cleared_at=''",
+            (json.dumps(arrived),),
         )
+        return [what for (what,) in rows.fetchall()]
 
     def bounced_days(self, recipient: str, since: datetime) -> int:
         """Count the days after a moment on which mail to an address bounced for good since it last gave an answer."""
-        row = self._cursor.execute(
-            "SELECT count(DISTINCT substr(a.at,1,10)) FROM attempt a JOIN delivery d ON d.id=a.delivery"
-            " WHERE d.recipient=? AND a.outcome='bounced'"
-            " AND a.at>? AND a.at>(SELECT coalesce(max(answered_at),'') FROM delivery WHERE recipient=?)",
-            (recipient, iso(since), recipient),
-        ).fetchone()
+        row = self._cursor.execute(_BOUNCED_DAYS, (recipient, iso(since), recipient)).fetchone()
         return int(row[0])
+
+    def replies_since(self, recipient: str, since: datetime) -> int:
+        """Count the deliveries that were staged for this address since then."""
+        [count] = self._cursor.execute(
+            "SELECT count(*) FROM delivery WHERE recipient=? AND created_at>=?", (recipient, iso(since))
+        ).fetchone()
+        return int(count)
+
+    def turn(self, recipient: str, limit: int, window: timedelta) -> datetime:
+        """Return from when on another receipt for this address makes no more than `limit` within any window."""
+        row = self._cursor.execute(
+            "SELECT created_at FROM delivery INDEXED BY delivery_receipts WHERE kind='receipt' AND recipient=?"
+            " ORDER BY created_at DESC LIMIT 1 OFFSET ?",
+            (recipient, limit - 1),
+        ).fetchone()
+        return datetime.fromisoformat(row[0]) + window if row else datetime.min.replace(tzinfo=UTC)
 
     def raise_alarm(self, what: str, text: str, now: datetime) -> bool:
         """Open an alarm, or change the words of an open one; say whether there is anything new in it."""

@@ -1,6 +1,6 @@
 """Deliveries and alarms to look at, read-only, also while the daemon runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 from ecertmail.delivery import Alarm
 from ecertmail.errors import NotFoundError, PermanentError
 from ecertmail.store import database, mail
+from ecertmail.store.database import iso
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,14 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delayed:
+    """Answers that a limit delays: how many, and when the last one is due."""
+
+    count: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """A delivery with everything about it; `gone` says why there are no octets."""
 
@@ -66,13 +75,21 @@ class DeliveryReader:
         """Close the connection."""
         self._db.close()
 
-    def rows(self, states: Sequence[str], to: str, count: int) -> list[Row]:
-        """Return deliveries in these states (none means all) whose recipient contains a text, newest first."""
+    def rows(self, states: Sequence[str], to: str) -> Iterator[Row]:
+        """Yield deliveries in these states (none means all) whose recipient contains a text, newest first."""
         marks = ",".join("?" * len(states))
         which = f" WHERE instr(lower(d.recipient), lower(?)){f' AND d.state IN ({marks})' if states else ''}"
         with database.guarded(self._path):
-            rows = self._db.execute(f"{_ROW}{which} ORDER BY d.id DESC LIMIT ?", (to, *states, count)).fetchall()
-        return [_row(row) for row in rows]
+            for row in self._db.execute(f"{_ROW}{which} ORDER BY d.id DESC", (to, *states)):
+                yield _row(row)
+
+    def delayed(self, now: datetime) -> Delayed | None:
+        """Return how many answers wait for their turn because their addresses got too many; None if none does."""
+        with database.guarded(self._path):
+            [count, until] = self._db.execute(
+                "SELECT count(*), max(next_at) FROM delivery WHERE state='due' AND next_at>?", (iso(now),)
+            ).fetchone()
+        return Delayed(count=count, until=datetime.fromisoformat(until)) if count else None
 
     def show(self, number: int) -> Shown:
         """Return one delivery.

@@ -94,3 +94,9 @@ def m005_fairness(db: Database) -> None:
 migrations()(overview.m007_overview)
 migrations()(official_schema.m008_officials)
 migrations()(retention.m009_retention)
+
+
+@migrations()
+def m010_sending(db: Database) -> None:
+    """An index of the receipts of one address, which its limit counts; pushes to it do not count."""
+    db.execute("CREATE INDEX delivery_receipts ON delivery(recipient, created_at) WHERE kind='receipt'")

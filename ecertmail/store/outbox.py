@@ -10,10 +10,10 @@ from datetime import datetime
 from sqlite3 import Cursor
 
 from ecertmail.core.states import DELIVERY
-from ecertmail.delivery import Delivery, DeliveryState, Room, Settled
+from ecertmail.delivery import BLOCKED, AlarmChange, Delivery, DeliveryState, Room, Settled
 from ecertmail.errors import PermanentError
 from ecertmail.store.database import iso
-from ecertmail.store.ledger import SqliteLedger
+from ecertmail.store.ledger import LedgerTransaction, SqliteLedger
 from ecertmail.store.ledger_schema import DOMAIN
 from ecertmail.store.mail import SIZE
 from ecertmail.store.mail import octets as octets_of
@@ -28,6 +28,11 @@ _DUE_THERE = (
     "SELECT id, kind, recipient, reverse_path, mail, attempts, created_at,"  # noqa: S608
     f" {SIZE}, (SELECT message_id FROM mail WHERE mail.id=delivery.mail)"
     f" FROM {_QUEUE} AND {DOMAIN}=? AND next_at<=? ORDER BY next_at, id LIMIT ?"
+)
+_BLOCKED = ",".join(f"'{outcome.value}'" for outcome in sorted(BLOCKED))
+_RELEASE = (
+    "UPDATE delivery SET next_at=? WHERE state='deferred' AND (SELECT a.outcome FROM attempt a"  # noqa: S608
+    f" WHERE a.delivery=delivery.id ORDER BY a.rowid DESC LIMIT 1) IN ({_BLOCKED})"
 )
 _SHARE = 4
 _Row = tuple[int, str, str, str, int, int, str, int, str]
@@ -91,17 +96,25 @@ class SqliteOutbox:
                     yield domain, row
                     self._last = domain
 
-    def settle(self, settled: Sequence[Settled], now: datetime) -> None:
-        """Record attempts and what they made of deliveries, in one commit; an illegal transition is our bug.
+    def settle(self, settled: Sequence[Settled], now: datetime, change: AlarmChange | None = None) -> list[AlarmChange]:
+        """Record attempts, what they made of deliveries, and alarms, in one commit; an illegal transition is our bug.
 
         A crash before the commit leaves them `sending`: they go out again. What is no longer `sending` was written
         down by a commit that seemed to fail, and stays as it is.
+
+        Args:
+            settled: attempts, and what each makes of its delivery.
+            now: the current time.
+            change: what becomes of the alarm for the mail server, if anything.
+
+        Returns:
+            The alarms that were raised or cleared.
         """
         for one in settled:
             if one.state not in DELIVERY[DeliveryState.SENDING]:
                 raise AssertionError(f"a delivery never goes from sending to {one.state}")
         if not settled:
-            return
+            return []
         at = iso(now)
         with self._db.writing() as cursor:
             cursor.executemany(
@@ -115,6 +128,36 @@ class SqliteOutbox:
                     for one in settled
                 ],
             )
+            return [*self._alarms(LedgerTransaction(cursor), settled, now), *self._change(cursor, change, now)]
+
+    def _alarms(self, tx: LedgerTransaction, settled: Sequence[Settled], now: datetime) -> Iterator[AlarmChange]:
+        """Raise an alarm for what came to nothing, and clear it when the same mail went out after all."""
+        for one in settled:
+            sent = tx.delivery(one.delivery.id) if one.alarm else None
+            raised = AlarmChange(what=f"delivery:{one.delivery.id}", text=one.alarm)
+            if sent is not None and sent.state is one.state and tx.raise_alarm(raised.what, raised.text, now):
+                yield raised
+        arrived = [one.delivery.id for one in settled if one.state is DeliveryState.DELIVERED]
+        for what in tx.overtaken(arrived) if arrived and tx.alarms() else ():
+            if tx.clear_alarm(what, now):
+                yield AlarmChange(what=what)
+
+    def _change(self, cursor: Cursor, change: AlarmChange | None, now: datetime) -> Iterator[AlarmChange]:
+        """Raise or clear the alarm for the mail server; when it is cleared, what it held up is due."""
+        tx = LedgerTransaction(cursor)
+        if change is None:
+            return
+        if change.text:
+            changed = tx.raise_alarm(change.what, change.text, now)
+        elif changed := tx.clear_alarm(change.what, now):
+            cursor.execute(_RELEASE, (iso(now),))
+        if changed:
+            yield change
+
+    def release(self, now: datetime) -> None:
+        """Make due what only waits because the mail server refused this node: its configuration was read anew."""
+        with self._db.writing() as cursor:
+            cursor.execute(_RELEASE, (iso(now),))
 
     def next_due(self) -> datetime | None:
         """Return when the next delivery is due."""

@@ -71,8 +71,8 @@ def test_the_wait_grows_with_the_attempts(outcome: Attempted, attempts: int, min
     [
         (Attempted.SENT, timedelta(0), DeliveryState.DELIVERED),
         (Attempted.SENT, 2 * GIVE_UP, DeliveryState.DELIVERED),
-        (Attempted.PERMANENT, timedelta(0), DeliveryState.FAILED),
-        (Attempted.PERMANENT, 2 * GIVE_UP, DeliveryState.FAILED),
+        (Attempted.REFUSED, timedelta(0), DeliveryState.FAILED),
+        (Attempted.REFUSED, 2 * GIVE_UP, DeliveryState.FAILED),
         (Attempted.TEMPORARY, GIVE_UP, DeliveryState.EXPIRED),
         (Attempted.UNKNOWN, GIVE_UP, DeliveryState.EXPIRED),
         (Attempted.TEMPORARY, GIVE_UP - timedelta(seconds=1), DeliveryState.DEFERRED),

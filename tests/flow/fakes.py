@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from ecertmail.delivery import Attempt, Attempted, Delivery, Room, Settled
+from ecertmail.delivery import AlarmChange, Attempt, Attempted, Delivery, Room, Settled
 from ecertmail.errors import StoreBusyError
 from ecertmail.flow.examine import begun
 from ecertmail.message import Envelope, SpoolEnd
@@ -138,10 +138,10 @@ class BrittleOutbox(SqliteOutbox):
     settling = Trouble()
     taken = Trouble()
 
-    def settle(self, settled: Sequence[Settled], now: datetime) -> None:
+    def settle(self, settled: Sequence[Settled], now: datetime, change: AlarmChange | None = None) -> list[AlarmChange]:
         for _ in settled:
             self.settling()
-        super().settle(settled, now)
+        return super().settle(settled, now, change)
 
     def take_due(self, now: datetime, room: Room) -> list[Delivery]:
         deliveries = super().take_due(now, room)

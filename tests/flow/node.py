@@ -90,10 +90,10 @@ class Node:
         self.run()
         return ids
 
-    def receipts(self) -> list[Delivery]:
-        """All deliveries that wait or were looked at before, oldest first; taking them changes their state."""
+    def receipts(self, ahead: timedelta = timedelta(hours=1)) -> list[Delivery]:
+        """All deliveries that are due so far ahead, or were looked at before; taking them changes their state."""
         self.outbox.recover(self.clock())
-        return sorted(self.outbox.take_due(self.clock() + timedelta(hours=1), room(1000)), key=lambda one: one.id)
+        return sorted(self.outbox.take_due(self.clock() + ahead, room(1000)), key=lambda one: one.id)
 
     def states(self) -> dict[str, int]:
         reader = SpoolReader(self.folder / "spool.db")

@@ -19,7 +19,7 @@ from tests.flow.fakes import BrittleOutbox, Log, Smarthost, Trouble, at_once
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-SENT, TEMPORARY, PERMANENT, UNKNOWN = Attempted.SENT, Attempted.TEMPORARY, Attempted.PERMANENT, Attempted.UNKNOWN
+SENT, TEMPORARY, REFUSED, UNKNOWN = Attempted.SENT, Attempted.TEMPORARY, Attempted.REFUSED, Attempted.UNKNOWN
 
 
 class PostRoom:
@@ -112,20 +112,20 @@ async def test_after_the_configured_time_it_is_given_up_and_the_operator_is_told
     tried = await room.deliver_for(Smarthost(answer), timedelta(hours=3))
     assert tried == [0, 1, *range(6, 62, 5)]
     assert room.states() == {"expired": 1}
-    assert room.log.events[-1] == ("error", "delivery.expired")
+    assert room.log.events[-2:] == [("error", "delivery.expired"), ("error", "alarm.raised")]
 
 
 async def test_a_mail_that_is_refused_is_not_tried_again_and_the_operator_is_told(room: PostRoom) -> None:
     room.stage("a")
-    host = Smarthost(PERMANENT)
+    host = Smarthost(REFUSED)
     assert await room.deliver_for(host, timedelta(hours=2)) == [0]
     assert (room.states(), host.taken) == ({"failed": 1}, [])
-    assert room.log.events == [("error", "delivery.failed")]
+    assert room.log.events == [("error", "delivery.failed"), ("error", "alarm.raised")]
 
 
 async def test_one_refused_mail_does_not_hold_up_the_others(room: PostRoom) -> None:
     room.stage("a", "b", "c")
-    host = Smarthost(SENT, PERMANENT, SENT)
+    host = Smarthost(SENT, REFUSED, SENT)
     assert await room.deliver(host) == 3
     assert (room.states(), [mail.octets for mail in host.taken]) == ({"delivered": 2, "failed": 1}, [b"a", b"c"])
 

@@ -427,19 +427,6 @@ def test_an_answer_before_the_reminder_went_out_stops_it(desk: Desk) -> None:
     assert desk.state() == ("acknowledged", "")
 
 
-def test_what_could_not_be_sent_is_an_alarm_once_until_it_is_tried_again(desk: Desk) -> None:
-    desk.push()
-    desk.send(state=DeliveryState.FAILED)
-    desk.look(1)
-    desk.look(2)
-    assert (desk.state(), desk.events("alarm.raised")) == (("failed", "failed"), ["alarm.raised"])
-    desk.node.reconciler.command({"do": "delivery.retry", "id": "1"}, NOW + 3 * HOUR)
-    assert desk.state() == ("due", "")
-    desk.send(NOW + 3 * HOUR, state=DeliveryState.EXPIRED)
-    desk.look(4)
-    assert desk.state() == ("expired", "expired")
-
-
 # The operator
 
 
@@ -454,7 +441,9 @@ def test_a_bounced_delivery_is_sent_again_with_the_same_octets_and_waits_anew(de
 
 def test_only_what_has_failed_is_retried_and_only_what_waits_is_cancelled(desk: Desk) -> None:
     number = desk.push()
-    with pytest.raises(PermanentError, match="delivery 1 is due; only bounced, expired, failed can be retried"):
+    with pytest.raises(
+        PermanentError, match="delivery 1 is due; only bounced, deferred, expired, failed can be retried"
+    ):
         desk.command("retry", number)
     desk.command("cancel", number)
     assert (desk.state(), desk.send()) == (("cancelled", ""), [])

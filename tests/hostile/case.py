@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
@@ -77,9 +78,9 @@ def fate(node: Node, case: Case) -> Fate:
     )
 
 
-def sent(node: Node) -> list[Delivery]:
-    """Send what waits to be sent."""
-    deliveries = node.receipts()
+def sent(node: Node, ahead: timedelta = timedelta(hours=1)) -> list[Delivery]:
+    """Send what waits to be sent, or is due so far ahead."""
+    deliveries = node.receipts(ahead)
     for delivery in deliveries:
         attempt = Attempt(outcome=Attempted.SENT, reply="250")
         settle(node.outbox, delivery, attempt, DeliveryState.DELIVERED, None, node.clock())

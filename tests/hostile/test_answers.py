@@ -1,14 +1,30 @@
 """Who is answered, and who never is (RFC 3834, MAIL.md section 3), and when a withheld receipt goes out after all."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ecertmail.core import compose
 from ecertmail.findings import FindingCode as Code
 from ecertmail.model import Outcome
-from tests.builders import AU_ADDRESS, CHINA, NZ_ADDRESS, batch_mail, certificates_xml, make_key
+from ecertmail.store.ledger import SqliteLedger
+from tests.builders import (
+    AU_ADDRESS,
+    CHINA,
+    NOW,
+    NZ_ADDRESS,
+    batch_mail,
+    certificates_xml,
+    make_key,
+    staged,
+)
 from tests.flow.node import Node
 from tests.hostile.case import Case, accepted, assert_comes_to, sent, stranger, table
 from tests.hostile.keys import NZ_KEYS
@@ -154,16 +170,50 @@ def test_a_repetition_that_must_not_be_answered_is_not(node: Node) -> None:
     assert sent(node) == []
 
 
-def test_one_address_is_answered_so_many_times_an_hour_and_later_again(node: Node) -> None:
+NOT_AHEAD = timedelta(0)
+
+
+def test_receipts_for_certificates_beyond_the_limit_of_an_address_are_late_and_none_is_missing(node: Node) -> None:
     node.policy = replace(node.policy, replies_per_hour=3)
-    mails = [batch_mail(certificates_xml(f"NZ-{n}"), serial=str(n)) for n in range(5)]
-    node.take(*mails)
-    assert len(sent(node)) == 3
-    assert node.log_kinds() == ["message", "certificate"] * 5
-    assert [facts["reason"] for _, event, facts in node.log.lines if event == "mail.unanswered"] == ["limit"] * 2
-    node.policy = replace(node.policy, replies_per_hour=4)
-    node.take(mails[4])
-    assert [delivery.recipient for delivery in sent(node)] == [NZ_ADDRESS]
+    node.take(*(batch_mail(certificates_xml(f"NZ-{n}"), serial=str(n)) for n in range(8)))
+    assert node.log_kinds() == ["message", "certificate"] * 8
+    assert [len(sent(node, timedelta(hours=hours))) for hours in range(4)] == [3, 3, 2, 0]
+    assert node.log.events.count(("warning", "receipt.delayed")) == 5
+    assert ("warning", "mail.unanswered") not in node.log.events
+
+
+@given(limit=st.integers(1, 4), gaps=st.lists(st.integers(0, 3000).map(lambda s: timedelta(seconds=s)), max_size=20))
+@settings(max_examples=30, deadline=None)
+def test_no_hour_sees_more_deliveries_than_the_limit(limit: int, gaps: list[timedelta]) -> None:
+    hour, now, turns = timedelta(hours=1), NOW, []
+    with TemporaryDirectory() as folder, closing(SqliteLedger(Path(folder) / "ledger.db")) as ledger:
+        for number, gap in enumerate(gaps):
+            now += gap
+            with ledger.transaction() as tx:
+                turns.append(max(tx.turn(NZ_ADDRESS, limit, hour), now))
+                staged(tx, NZ_ADDRESS, f"<{number}@cn.example>", b"receipt", turns[-1])
+    assert turns == sorted(turns)
+    assert all(later - first >= hour for first, later in zip(turns, turns[limit:], strict=False))
+
+
+def test_pushes_to_the_same_address_do_not_delay_its_receipts(node: Node) -> None:
+    node.policy = replace(node.policy, replies_per_hour=1)
+    with node.ledger.transaction() as tx:
+        for number in range(5):
+            tx.stage(tx.put_mail(f"<{number}@cn.example>", b""), "push", NZ_ADDRESS, "", node.clock())
+    node.take(signed())
+    assert "receipt" in [delivery.kind for delivery in sent(node, NOT_AHEAD)]
+
+
+def test_a_mail_repeated_a_thousand_times_has_one_receipt_that_waits(node: Node) -> None:
+    node.policy = replace(node.policy, replies_per_hour=3)
+    mail = signed()
+    for _ in range(3):
+        node.take(mail)
+        sent(node, NOT_AHEAD)
+    node.take(*[mail] * 100)
+    assert len(sent(node, timedelta(hours=9))) == 1
+    assert node.log.events.count(("warning", "receipt.delayed")) == 1
 
 
 def test_repetitions_count_towards_the_limit_of_an_address(node: Node) -> None:
@@ -171,7 +221,7 @@ def test_repetitions_count_towards_the_limit_of_an_address(node: Node) -> None:
     answers = 0
     for _ in range(6):
         node.take(signed())
-        answers += len(sent(node))
+        answers += len(sent(node, NOT_AHEAD))
     assert answers == 3
 
 
@@ -179,7 +229,7 @@ def test_one_address_at_its_limit_does_not_silence_another(node: Node) -> None:
     node.policy = replace(node.policy, replies_per_hour=1)
     mails = [batch_mail(certificates_xml(f"NZ-{n}"), serial=str(n)) for n in range(3)]
     node.take(*mails, batch_mail(certificates_xml("AU-1", country="AU"), sender=AU_ADDRESS))
-    assert [delivery.recipient for delivery in sent(node)] == [NZ_ADDRESS, AU_ADDRESS]
+    assert [delivery.recipient for delivery in sent(node, NOT_AHEAD)] == [NZ_ADDRESS, AU_ADDRESS]
 
 
 def test_what_is_sent_says_that_a_program_made_it_and_cannot_bounce_back(node: Node) -> None:

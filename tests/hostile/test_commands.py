@@ -150,6 +150,9 @@ def test_replies_have_their_limit_and_what_was_asked_is_done(subscribed: Node) -
         subscribed.take(outgoing.command_mail([line], letter(serial=str(serial)), key_of(NZ_ADDRESS).sign))
     assert len(sent(subscribed)) == 1
     assert ("warning", "mail.unanswered") in subscribed.log.events
+    with subscribed.ledger.transaction() as tx:
+        [alarm] = tx.alarms()
+    assert (alarm.what, "raise [policy] replies_per_hour" in alarm.text) == ("replies:nz", True)
     assert subscriptions(subscribed)["nz-post"].state is SubscriptionState.REMOVED
 
 

@@ -28,7 +28,7 @@ DAY = timedelta(days=1)
 AGE = 30 * DAY
 LATER = NOW + 31 * DAY
 SENT = Attempt(outcome=Attempted.SENT, reply="250 OK")
-REFUSED = Attempt(outcome=Attempted.PERMANENT, reply="550 no")
+REFUSED = Attempt(outcome=Attempted.REFUSED, reply="550 no")
 OCTETS = b"From: a@cn.example\r\n\r\n" + b"words " * 500
 TO = "a@nz.example"
 

@@ -11,6 +11,7 @@ from aiosmtpd.smtp import Envelope as SmtpEnvelope
 from ecertmail.core import transparency
 from ecertmail.core.address import normal
 from ecertmail.core.door import Door, Limits
+from ecertmail.core.smtp_reply import OWN
 from ecertmail.errors import TemporaryError
 from ecertmail.message import Envelope
 from ecertmail.ports import EventLog
@@ -34,7 +35,10 @@ class Handler:
         accept: Accept,
         clock: Callable[[], datetime],
         log: EventLog,
+        process: str = "",
     ) -> None:
+        """Answer for this node; `process` is announced after EHLO, so that the node recognises itself."""
+        self._process = process
         self._ours = ours
         self._door = door
         self._limits = limits
@@ -47,7 +51,8 @@ class Handler:
     ) -> list[str]:
         """Offer no AUTH: nobody logs in here."""
         session.host_name = hostname
-        return [line for line in responses if not line.startswith("250-AUTH")]
+        *offered, last = (line for line in responses if not line.startswith("250-AUTH"))
+        return [*offered, *([f"250-{OWN} {self._process}"] if self._process else []), last]
 
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, session: Session, envelope: SmtpEnvelope, address: str | None, options: list[str]
