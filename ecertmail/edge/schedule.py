@@ -38,7 +38,7 @@ def next_run(schedule: str, time_zone: str, after: datetime) -> datetime | None:
 @lru_cache(_CACHED)
 def _next(schedule: str, time_zone: str, after: datetime) -> datetime | None:
     zone, trigger = _zone(time_zone), _trigger(schedule)
-    wanted: datetime | None = after.astimezone(zone).replace(tzinfo=UTC)
+    wanted = after.astimezone(zone).replace(tzinfo=UTC)
     while wanted := trigger.get_next_fire_time(None, wanted + _TICK):
         run = _moment(wanted.replace(tzinfo=None), zone)
         if run > after:  # else the local time comes twice, and the first time is over
