@@ -1,7 +1,7 @@
 """What the ledger's transaction does about answers to our deliveries, and alarms: a part of `ports.Transaction`."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from ecertmail.delivery import Alarm, DeliveryState, Sent
@@ -22,14 +22,14 @@ class Answers(Protocol):
     def note(self, delivery_id: int, what: str, text: str, now: datetime) -> None:
         """Write among its attempts what else became of a delivery."""
 
-    def silent(self, before: datetime) -> Sequence[Sent]:
-        """Return what was delivered before then, expects an answer and has none."""
+    def silent(self, now: datetime, wait: timedelta) -> Sequence[Sent]:
+        """Return what was first delivered so long ago, expects an answer and has none."""
 
     def reminded(self) -> Sequence[Sent]:
         """Return what was delivered a second time and is not in the state for it yet."""
 
-    def unanswered(self, before: datetime, reminded_before: datetime) -> Sequence[Sent]:
-        """Return what was first delivered and then reminded of before these times, and has no answer."""
+    def unanswered(self, now: datetime, wait: timedelta, after_reminder: timedelta) -> Sequence[Sent]:
+        """Return what was first delivered and then reminded of so long ago, and has no answer."""
 
     def unsent(self) -> Sequence[Sent]:
         """Return what failed or expired although it expects an answer, and has no open alarm."""

@@ -11,6 +11,7 @@ from ecertmail.assemble import bounce_secret, token_secret
 from ecertmail.config import Config
 from ecertmail.desks import Office
 from ecertmail.edge.schedule import next_run
+from ecertmail.flow.clock import ClockWatch
 from ecertmail.flow.command import Commander
 from ecertmail.flow.deliver import Deliverer, Run
 from ecertmail.flow.hand import Hand
@@ -65,6 +66,11 @@ def reconciler(config: Config, ledger: Ledger, log: EventLog) -> Reconciler:
         bounces_to=config.authority.address,
         secret=bounce_secret(config),
     )
+
+
+def clock_watch(config: Config, ledger: Ledger, log: EventLog) -> ClockWatch:
+    """What notices that the clock went back."""
+    return ClockWatch(ledger=ledger, longest_wait=timedelta(minutes=max(config.settings.send.retry_minutes)), log=log)
 
 
 def deliverer(

@@ -139,7 +139,7 @@ class Deliverer:
 
     def _settle(self, delivery: Delivery, attempt: Attempt) -> Settled:
         state, next_at = after_attempt(
-            attempt.outcome, delivery.attempts + 1, delivery.created_at, self._clock(), self._backoff, self._give_up
+            attempt.outcome, delivery.attempts + 1, self._clock(), self._backoff, self._give_up
         )
         return Settled(delivery=delivery, attempt=attempt, state=state, next_at=next_at)
 

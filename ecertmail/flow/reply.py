@@ -41,7 +41,7 @@ class Replier:
         assert message is not None  # noqa: S101 - who has a receipt has sent a signed message
         reason = silence(examination.envelope, message, partner, self.policy)
         if reason is None and partner is not None:
-            if tx.replies_since(partner.receipt_address, now - _WINDOW) < self.policy.replies_per_hour:
+            if tx.replies(partner.receipt_address, now - _WINDOW, now + _WINDOW) < self.policy.replies_per_hour:
                 tx.stage(mail, "receipt", partner.receipt_address, "", now)
                 return
             reason = Silence.LIMIT
