@@ -6,6 +6,7 @@ It prints a line each minute, then what is demanded and whether it is so, and fa
 import json
 import os
 import smtplib
+import subprocess
 import sys
 import tempfile
 import time
@@ -182,8 +183,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ecertmail-soak-") as name:
         if clock is None:  # begin anew with a clock that can be moved
             clock = WallClock.make(Path(name))
-            command: list[str] = [sys.executable, "-m", "benchmarks.soak"]
-            return os.spawnve(os.P_WAIT, sys.executable, command, os.environ | clock.environment)
+            command = [sys.executable, "-m", "benchmarks.soak"]
+            return subprocess.run(command, env=os.environ | clock.environment, check=False).returncode
         sink = Sink()
         with daemon(Path(name), sink) as node:
             soak = Soak(node, clock, sink)
