@@ -22,20 +22,20 @@ class Answers(Protocol):
     def note(self, delivery_id: int, what: str, text: str, now: datetime) -> None:
         """Write among its attempts what else became of a delivery."""
 
-    def silent(self, before: datetime) -> Sequence[Sent]:
-        """Return what was delivered before then, expects an answer and has none."""
+    def silent(self, now: datetime, wait: timedelta) -> Sequence[Sent]:
+        """Return what was first delivered so long ago, expects an answer and has none."""
 
     def reminded(self) -> Sequence[Sent]:
         """Return what was delivered a second time and is not in the state for it yet."""
 
-    def unanswered(self, before: datetime, reminded_before: datetime) -> Sequence[Sent]:
-        """Return what was first delivered and then reminded of before these times, and has no answer."""
+    def unanswered(self, now: datetime, wait: timedelta, after_reminder: timedelta) -> Sequence[Sent]:
+        """Return what was first delivered and then reminded of so long ago, and has no answer."""
 
     def bounced_days(self, recipient: str, since: datetime) -> int:
         """Count the days after a moment on which mail to an address bounced for good since it last gave an answer."""
 
-    def replies_since(self, recipient: str, since: datetime) -> int:
-        """Count the deliveries that were staged for this address since then."""
+    def replies(self, recipient: str, since: datetime, until: datetime) -> int:
+        """Count the deliveries that were staged for this address between two times."""
 
     def turn(self, recipient: str, limit: int, window: timedelta) -> datetime:
         """Return from when on another receipt for this address makes no more than `limit` within any window."""

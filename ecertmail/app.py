@@ -205,11 +205,12 @@ class Node:
         The report itself is once a day.
         """
         while True:
+            clock = steps.clock_watch(self._config, self._ledger, self._log)
             reconciler = steps.reconciler(self._config, self._ledger, self._log)
             reporter = steps.reporter(self._config, self._ledger, self._seen, now, self._log)
             try:
-                look = partial(self._office.watch.look, self._decider.openpgp, now())
-                if await self._in_ledger_thread(partial(reconciler.look, now())) + await self._in_ledger_thread(look):
+                looks = (clock.look, reconciler.look, partial(self._office.watch.look, self._decider.openpgp))
+                if any([await self._in_ledger_thread(partial(look, now())) for look in looks]):
                     self._staged.set()
                 self._keys = await asyncio.to_thread(examining.key_lives, self._config)
                 report = partial(reporter.report_if_due, self._keys, self._decider.openpgp, now())

@@ -8,6 +8,7 @@ from threading import Event
 from typing import Protocol
 
 from ecertmail.answers import Answers
+from ecertmail.clock_mark import KeepsClock
 from ecertmail.conversation import People
 from ecertmail.core.mailbox import Deed, Found, Health, LeftOut
 from ecertmail.core.notice import SetAside
@@ -44,11 +45,14 @@ class Spool(Protocol):
 class Quarantine(Protocol):
     """What was set aside for the operator."""
 
-    def set_aside(self, since: datetime) -> Sequence[SetAside]:
-        """Return what was quarantined since then, oldest first."""
+    def decided(self) -> int:
+        """Return the place, in the order of arrival, up to which every message is decided."""
+
+    def set_aside(self, after: int, upto: int) -> Sequence[SetAside]:
+        """Return what is in quarantine and arrived after one place and up to another, oldest first."""
 
 
-class Transaction(Answers, People, LooksUp, Mails, Protocol):
+class Transaction(Answers, People, LooksUp, Mails, KeepsClock, Protocol):
     """One commit of the ledger: entries, state, receipt and deliveries together, or none of them."""
 
     def decided(self, spool_id: str) -> bool:
@@ -92,8 +96,11 @@ class Transaction(Answers, People, LooksUp, Mails, Protocol):
     def told(self) -> dict[str, datetime]:
         """Return what the operator was told already, and when."""
 
-    def tell(self, what: Iterable[str], now: datetime) -> None:
-        """Remember that the operator was told."""
+    def told_upto(self) -> int:
+        """Return up to which place in the spool the operator was told of the quarantine; -1 before the first time."""
+
+    def tell(self, what: Iterable[str], upto: int, now: datetime) -> None:
+        """Remember that the operator was told, and of the quarantine up to which place in the spool."""
 
     @property
     def subscriptions(self) -> Subscriptions:

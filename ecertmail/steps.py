@@ -11,6 +11,7 @@ from ecertmail.assemble import bounce_secret, token_secret
 from ecertmail.config import Config
 from ecertmail.desks import Office
 from ecertmail.edge.schedule import next_run
+from ecertmail.flow.clock import ClockWatch
 from ecertmail.flow.command import Commander
 from ecertmail.flow.deliver import Deliverer, Run
 from ecertmail.flow.hand import Hand
@@ -73,6 +74,11 @@ def who(config: Config, address: str) -> str:
     known = (one.id for one in config.partners if address.lower() in map(str.lower, one.addresses))
     partner = next(known, "")
     return f"{partner} ({address})" if partner else address
+
+
+def clock_watch(config: Config, ledger: Ledger, log: EventLog) -> ClockWatch:
+    """What notices that the clock went back."""
+    return ClockWatch(ledger=ledger, longest_wait=timedelta(minutes=max(config.settings.send.retry_minutes)), log=log)
 
 
 def deliverer(

@@ -19,7 +19,7 @@ def small_disk(china: Installation) -> Iterator[Path]:
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
     folder = china.folder / "spool"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k,mode=700", "tmpfs", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k,mode=700", "tmpfs", folder], check=True)
     yield folder
     china.stop()
     subprocess.run(["umount", folder], check=True)

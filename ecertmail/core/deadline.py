@@ -32,14 +32,16 @@ def steps(inquiry: Inquiry, hours: Hours, now: datetime) -> frozenset[Step]:
     """Return everything that is due; it stays so until it is written down that it happened.
 
     An escalation before the end of the time is one that those who wait hear nothing of; there is one more at its end.
+    An inquiry that is dated ahead was opened before the clock went back; it waits no longer for that.
     """
     if inquiry.state is not InquiryState.OPEN:
         return frozenset()
-    ours, waits = inquiry.issuer == OWN, now - inquiry.opened_at
+    ours, waits = inquiry.issuer == OWN, abs(now - inquiry.opened_at)
+    answer_within = inquiry.due_at - inquiry.opened_at
     cases = {
         Step.REMIND: ours and inquiry.reminded_at is None and waits >= hours.remind_after,
         Step.ESCALATE: ours and inquiry.escalated_at is None and waits >= hours.escalate_after,
-        Step.OVERDUE: now >= inquiry.due_at > (inquiry.escalated_at or inquiry.opened_at),
+        Step.OVERDUE: waits >= answer_within and inquiry.due_at > (inquiry.escalated_at or inquiry.opened_at),
     }
     return frozenset(step for step, holds in cases.items() if holds)
 

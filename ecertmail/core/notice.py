@@ -18,6 +18,7 @@ from ecertmail.parties import Authority, KeyLife
 
 WARN_DAYS = (60, 30, 7)
 _MOST = 100
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +61,14 @@ def ending(keys: Iterable[KeyLife], now: datetime) -> list[Warned]:
 
 
 def due(last: datetime | None, now: datetime, at: time) -> bool:
-    """Say whether a report is due: none was made since the last time that it was `at` o'clock UTC."""
+    """Say whether a report is due: none was made since the last time that it was `at` o'clock UTC.
+
+    One that is dated more than a day ahead was made before the clock went back, and does not count.
+    """
+    if last is None or last - now > _DAY:
+        return True
     today = datetime.combine(now.date(), at, now.tzinfo)
-    return last is None or last < (today if today <= now else today - timedelta(days=1))
+    return last < (today if today <= now else today - _DAY)
 
 
 def unsaid(warned: Iterable[Warned], told: AbstractSet[str]) -> list[Warned]:

@@ -50,7 +50,6 @@ same octets, and delivered a second time it is `reminded`.
 def after_attempt(
     outcome: Attempted,
     attempts: int,
-    created_at: datetime,
     now: datetime,
     backoff: tuple[timedelta, ...],
     give_up: timedelta,
@@ -60,15 +59,16 @@ def after_attempt(
     Args:
         outcome: how the attempt ended; all but `sent` and `refused` are tried again, with the same octets.
         attempts: how many attempts there were, this one included.
-        created_at: when the delivery was staged.
         now: the current time.
         backoff: waiting times after the first, second, … attempt; the last one repeats.
-        give_up: age at which a delivery expires.
+        give_up: how much waiting is enough, added up over the attempts; the age of a delivery does not count, for the
+            clock can leap and the daemon can have been stopped.
     """
     if outcome is Attempted.SENT:
         return DeliveryState.DELIVERED, None
     if outcome is Attempted.REFUSED:
         return DeliveryState.FAILED, None
-    if now - created_at >= give_up:
+    waits = [backoff[min(attempt, len(backoff)) - 1] for attempt in range(1, attempts + 1)]
+    if sum(waits[:-1], timedelta()) >= give_up:
         return DeliveryState.EXPIRED, None
-    return DeliveryState.DEFERRED, now + backoff[min(attempts, len(backoff)) - 1]
+    return DeliveryState.DEFERRED, now + waits[-1]

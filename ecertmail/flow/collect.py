@@ -86,7 +86,7 @@ class Collector:
 
         What was too large is looked at after a start only, for then the limit may be another one.
         """
-        if self._clock() - self._since > CHANCES:
+        if abs(self._clock() - self._since) > CHANCES:
             self._tries.clear()
             self._since = self._clock()
         left = self._fetched.left_out(place, LeftOut.UNREADABLE)

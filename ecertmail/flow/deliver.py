@@ -150,7 +150,7 @@ class Deliverer:
 
     def _settle(self, delivery: Delivery, attempt: Attempt) -> Settled:
         state, next_at = after_attempt(
-            attempt.outcome, delivery.attempts + 1, delivery.created_at, self._clock(), self._backoff, self._give_up
+            attempt.outcome, delivery.attempts + 1, self._clock(), self._backoff, self._give_up
         )
         alarm = undelivered.alarm(delivery.id, delivery.kind, delivery.recipient, state, attempt.reply, self._who)
         return Settled(delivery=delivery, attempt=attempt, state=state, next_at=next_at, alarm=alarm)

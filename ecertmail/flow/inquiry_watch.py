@@ -81,7 +81,7 @@ class InquiryWatch:
             asked = question(commit.tx.inquiries.newest(inquiry.id))
             self.post.still_waiting(commit, inquiry, asked, official)
         self.log.error("inquiry.overdue", inquiry=inquiry.name, number=inquiry.number, issuer=inquiry.issuer)
-        return replace(inquiry, escalated_at=commit.now)
+        return replace(inquiry, escalated_at=max(commit.now, inquiry.due_at))
 
 
 def close(ledger: Ledger, name: str, log: EventLog, now: datetime) -> None:

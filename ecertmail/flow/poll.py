@@ -63,7 +63,7 @@ class Poller:
         if self._health.trouble is not Trouble.LOGIN or until is None:
             return 0
         self.log.warning("mailbox.login-waits", mailbox=self.name, until=until, error=self._health.error)
-        return (until - self.clock()).total_seconds()
+        return min((until - self.clock()).total_seconds(), self.login_waits[-1])  # the clock can have gone back
 
     def _pause(self, seconds: float) -> None:
         if seconds > 0:

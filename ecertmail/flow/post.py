@@ -70,7 +70,7 @@ class Post:
         answers, None for a letter that nobody asked for.
         """
         at, kept = letter.now, answers is None or letter.kind is LetterKind.CONFIRMED
-        if tx.replies_since(official.address, letter.now - _WINDOW) >= self.policy.replies_per_hour:
+        if tx.replies(official.address, letter.now - _WINDOW, letter.now + _WINDOW) >= self.policy.replies_per_hour:
             facts = {"official": official.id, "letter": letter.kind.value, "reason": Silence.LIMIT.code}
             if not kept:
                 self.log.warning("letter.unsent", **facts)

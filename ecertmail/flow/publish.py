@@ -71,7 +71,8 @@ class Publisher:
         return staged
 
     def _is_due(self, subscription: Subscription, now: datetime) -> bool:
-        run = self.next_run(subscription.schedule, subscription.time_zone, subscription.ran_at)
+        ran_at = min(subscription.ran_at, now)  # the clock can have gone back
+        run = self.next_run(subscription.schedule, subscription.time_zone, ran_at)
         return run is not None and run <= now
 
     def _gives_up(self, tx: Transaction, subscription: Subscription, now: datetime) -> bool:

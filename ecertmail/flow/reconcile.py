@@ -70,11 +70,11 @@ class Reconciler:
         with self.ledger.transaction() as tx:
             for sent in tx.reminded():
                 self._move(tx, sent, DeliveryState.REMINDED, now)
-            for sent in tx.unanswered(now - self.alarm_after, now - (self.alarm_after - self.remind_after)):
+            for sent in tx.unanswered(now, self.alarm_after, self.alarm_after - self.remind_after):
                 self._move(tx, sent, DeliveryState.ALARMED, now)
                 words = f"{sent.kind} to {self.who(sent.recipient)}: no answer, and none to a reminder"
                 self._raise(tx, sent, words, now)
-            silent = tx.silent(now - self.remind_after)
+            silent = tx.silent(now, self.remind_after)
             # A crash before the commit leaves all as it was; after it they are due, once, with the same Message-ID.
             for sent in silent:
                 self._move(tx, sent, DeliveryState.SILENT, now)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import datetime, time
 
 from ecertmail.core import notice
 from ecertmail.parties import Authority, KeyLife
@@ -27,14 +27,14 @@ class Reporter:
         """Report if it is time; return whether a mail was staged."""
         with self.ledger.transaction() as tx:
             told = tx.told()
-            last = told.get(_REPORT)
-            if not notice.due(last, now, self.at):
+            if not notice.due(told.get(_REPORT), now, self.at):
                 return False
             warned = notice.unsaid(notice.ending(keys, now), told.keys())
-            aside = self.quarantine.set_aside(last or datetime.min.replace(tzinfo=UTC))
+            upto = self.quarantine.decided()
+            aside = self.quarantine.set_aside(tx.told_upto(), upto)
             alarms = tx.alarms()
             raised = notice.untold(alarms, told.keys())
-            tx.tell([_REPORT, *(one.id for one in warned), *raised], now)
+            tx.tell([_REPORT, *(one.id for one in warned), *raised], upto, now)
             staged = bool(self.operator) and bool(warned or aside or raised)
             if staged:
                 draft = notice.draft(self.authority, self.operator, warned, aside, now, self.new_message_id(), alarms)

@@ -22,7 +22,18 @@ _BOUNCED_DAYS = (
     f" WHERE d.recipient=? AND a.outcome IN ({_COUNTED})"
     " AND a.at>? AND a.at>(SELECT coalesce(max(answered_at),'') FROM delivery WHERE recipient=?)"
 )
-_FIRST_SENT = "(SELECT min(a.at) FROM attempt a WHERE a.delivery=d.id AND a.outcome='sent' AND a.at>=d.created_at)"
+_SENT_AT = "FROM attempt a WHERE a.delivery=d.id AND a.outcome='sent'"
+# After the clock went back, what was sent is dated before it was staged.
+_FIRST_SENT = f"coalesce((SELECT min(a.at) {_SENT_AT} AND a.at>=d.created_at), (SELECT max(a.at) {_SENT_AT}))"
+
+
+def _far(moment: str) -> str:
+    """Say in SQL that a moment is as far from now as `_near` says, in the past or, after the clock went back, ahead."""
+    return f"NOT ({moment}>? AND {moment}<?)"
+
+
+def _near(now: datetime, wait: timedelta) -> tuple[str, str]:
+    return iso(now - wait), iso(now + wait)
 
 
 def migrate(db: Database) -> None:
@@ -71,22 +82,23 @@ class AnswersTransaction:
         """Write among its attempts what else became of a delivery."""
         self._cursor.execute("INSERT INTO attempt VALUES (?,?,?,?)", (delivery_id, iso(now), what, text))
 
-    def silent(self, before: datetime) -> list[Sent]:
-        """Return what was delivered before then, expects an answer and has none."""
+    def silent(self, now: datetime, wait: timedelta) -> list[Sent]:
+        """Return what was first delivered so long ago, expects an answer and has none."""
         return self._sent(
-            f"d.expects=1 AND d.state='delivered' AND d.reminded_at='' AND {_FIRST_SENT}<=? ORDER BY d.id", iso(before)
+            f"d.expects=1 AND d.state='delivered' AND d.reminded_at='' AND {_far(_FIRST_SENT)} ORDER BY d.id",
+            *_near(now, wait),
         )
 
     def reminded(self) -> list[Sent]:
         """Return what was delivered a second time and is not in the state for it yet."""
         return self._sent("d.expects=1 AND d.state='delivered' AND d.reminded_at<>'' ORDER BY d.id")
 
-    def unanswered(self, before: datetime, reminded_before: datetime) -> list[Sent]:
-        """Return what was first delivered and then reminded of before these times, and has no answer."""
+    def unanswered(self, now: datetime, wait: timedelta, after_reminder: timedelta) -> list[Sent]:
+        """Return what was first delivered and then reminded of so long ago, and has no answer."""
         return self._sent(
-            f"d.expects=1 AND d.state='reminded' AND {_FIRST_SENT}<=? AND d.reminded_at<=? ORDER BY d.id",
-            iso(before),
-            iso(reminded_before),
+            f"d.expects=1 AND d.state='reminded' AND {_far(_FIRST_SENT)} AND {_far('d.reminded_at')} ORDER BY d.id",
+            *_near(now, wait),
+            *_near(now, after_reminder),
         )
 
     def overtaken(self, arrived: Sequence[int]) -> list[str]:
@@ -103,10 +115,11 @@ class AnswersTransaction:
         row = self._cursor.execute(_BOUNCED_DAYS, (recipient, iso(since), recipient)).fetchone()
         return int(row[0])
 
-    def replies_since(self, recipient: str, since: datetime) -> int:
-        """Count the deliveries that were staged for this address since then."""
+    def replies(self, recipient: str, since: datetime, until: datetime) -> int:
+        """Count the deliveries that were staged for this address between two times."""
         [count] = self._cursor.execute(
-            "SELECT count(*) FROM delivery WHERE recipient=? AND created_at>=?", (recipient, iso(since))
+            "SELECT count(*) FROM delivery WHERE recipient=? AND created_at BETWEEN ? AND ?",
+            (recipient, iso(since), iso(until)),
         ).fetchone()
         return int(count)
 

@@ -14,7 +14,7 @@ from sqlite3 import Cursor
 from ecertmail.core.merkle import leaf_hash
 from ecertmail.message import KeyOffer
 from ecertmail.model import Certificate, CertificateStatus, Earlier, Known, Outcome
-from ecertmail.store import answers, database, inquiries, look_up, officials, subscriptions
+from ecertmail.store import answers, clock, database, inquiries, look_up, officials, subscriptions
 from ecertmail.store.database import iso
 from ecertmail.store.ledger_schema import migrations
 from ecertmail.store.mail import MailTransaction
@@ -159,14 +159,25 @@ class LedgerTransaction(answers.AnswersTransaction, MailTransaction):
         rows = self._cursor.execute("SELECT what, at FROM told")
         return {what: datetime.fromisoformat(at) for what, at in rows}
 
-    def tell(self, what: Iterable[str], now: datetime) -> None:
-        """Remember that the operator was told."""
-        self._cursor.executemany("INSERT OR REPLACE INTO told VALUES (?,?)", [(one, iso(now)) for one in what])
+    def told_upto(self) -> int:
+        """Return up to which place in the spool the operator was told of the quarantine; -1 before the first time."""
+        row = self._one("SELECT coalesce(max(upto), -1) FROM told")
+        return int(str(row[0])) if row else -1
+
+    def tell(self, what: Iterable[str], upto: int, now: datetime) -> None:
+        """Remember that the operator was told, and of the quarantine up to which place in the spool."""
+        rows = [(one, iso(now), upto) for one in what]
+        self._cursor.executemany("INSERT OR REPLACE INTO told(what, at, upto) VALUES (?,?,?)", rows)
 
     @property
     def subscriptions(self) -> subscriptions.SubscriptionTable:
         """The subscriptions, within this commit."""
         return subscriptions.SubscriptionTable(self._cursor)
+
+    @property
+    def clock(self) -> clock.ClockTable:
+        """What is remembered of the clock, within this commit."""
+        return clock.ClockTable(self._cursor)
 
     @property
     def officials(self) -> officials.OfficialTable:

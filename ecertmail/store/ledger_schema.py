@@ -2,7 +2,7 @@
 
 from sqlite_utils import Database, Migrations
 
-from ecertmail.store import answers, official_schema, overview, retention, subscriptions
+from ecertmail.store import answers, clock, official_schema, overview, retention, subscriptions
 
 DOMAIN = "lower(substr(recipient, instr(recipient, '@') + 1))"
 """The domain of a delivery, as it is indexed and asked for."""
@@ -100,3 +100,6 @@ migrations()(retention.m009_retention)
 def m010_sending(db: Database) -> None:
     """An index of the receipts of one address, which its limit counts; pushes to it do not count."""
     db.execute("CREATE INDEX delivery_receipts ON delivery(recipient, created_at) WHERE kind='receipt'")
+
+
+migrations()(clock.m011_clock)

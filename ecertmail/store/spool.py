@@ -187,10 +187,18 @@ class SpoolReader:
         statement = f"SELECT {COLUMNS} FROM message WHERE state IN ({marks}) ORDER BY seq DESC LIMIT ?"  # noqa: S608
         return [read(row) for row in self._db.execute(statement, (*states, limit))]
 
-    def set_aside(self, since: datetime) -> tuple[SetAside, ...]:
-        """Return what was quarantined since then, oldest first."""
-        statement = f"SELECT {COLUMNS} FROM message WHERE state='quarantined' AND changed_at>? ORDER BY seq"  # noqa: S608
-        rows = [read(row) for row in self._db.execute(statement, (iso(since),))]
+    def decided(self) -> int:
+        """Return the place, in the order of arrival, up to which every message is decided."""
+        first = "(SELECT min(seq) FROM message WHERE state='{}')"
+        waits = f"min(coalesce({first.format('spooled')}, 1<<62), coalesce({first.format('claimed')}, 1<<62))"
+        [place] = self._db.execute(f"SELECT min({waits} - 1, coalesce(max(seq), -1)) FROM message").fetchone()  # noqa: S608
+        return int(place)
+
+    def set_aside(self, after: int, upto: int) -> tuple[SetAside, ...]:
+        """Return what is in quarantine and arrived after one place and up to another, oldest first."""
+        which = "state='quarantined' AND seq>? AND seq<=?"
+        statement = f"SELECT {COLUMNS} FROM message WHERE {which} ORDER BY seq"  # noqa: S608
+        rows = [read(row) for row in self._db.execute(statement, (after, upto))]
         return tuple(
             SetAside(id=row.id, received_at=row.envelope.received_at, reason=row.reason, peer=row.envelope.peer,
                      reverse_path=row.envelope.reverse_path)
