@@ -55,7 +55,7 @@ def opener(config: Config, mailbox: MailboxSection, log: EventLog) -> Callable[[
     """Return how to open a mailbox."""
     if mailbox.maildir:
         return partial(Maildir, config.path(mailbox.maildir))
-    return partial(ImapMailbox, account(config, mailbox), idle=mailbox.idle, log=log)
+    return partial(ImapMailbox.open, account(config, mailbox), idle=mailbox.idle, log=log)
 
 
 def check(config: Config) -> None:
