@@ -113,6 +113,10 @@ def test_a_refused_login_is_an_alarm_that_status_shows_until_it_is_mended(
     assert "login (1 times, again at " in until(lambda: node.cli("status").output)
     row = json.loads(node.cli("mailbox", "list", "--json").output)[0]
     assert (row["health"]["trouble"], row["health"]["failures"], row["fetched"]) == ("login", 1, 0)
+    node.stop()
+    node.start()
+    until(lambda: "alarm=mailbox:main" in node.log)
+    assert "mailbox:main mailbox main is not read: " in node.cli("status").output
 
     node.stop()
     node.start()
@@ -227,7 +231,7 @@ def test_mailbox_test_says_what_works(node: Installation, account: Account) -> N
         f"✓ main: connect: 127.0.0.1:{account.server.port}, TLSv1.3, certificate good",
         f"✓ main: login: {account.user}",
         "✓ main: folder INBOX: 0 messages",
-        "✓ main: idle: new mail is seen at once",
+        "✓ main: idle: new mail is seen when the server tells of it; the mailbox is polled too",
         "✓ main: move: not needed",
         "✓ main: quota: STORAGE 0 of 102400",
         "✓ [send]: submission: 127.0.0.1:",

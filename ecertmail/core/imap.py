@@ -9,8 +9,8 @@ _CREDENTIALS = frozenset({"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRE
 _PASSING = frozenset({"UNAVAILABLE", "LIMIT", "INUSE", "OVERQUOTA", "SERVERBUG", "CONTACTADMIN"})
 
 _CODE = re.compile(r"\[([A-Z][A-Z0-9-]*)")
-_PASSING_WORDS = re.compile(r"too many|simultaneous|again later|try again|temporar|system error|not available", re.I)
-_CREDENTIAL_WORDS = re.compile(r"password|credential|authentication fail|invalid (?:user|login)", re.I)
+_PASSING_WORDS = re.compile(r"too many|simultaneous|again later|try again|temporar|system error", re.IGNORECASE)
+_CREDENTIAL_WORDS = re.compile(r"password|credential|authentication fail|invalid (?:user|login)", re.IGNORECASE)
 
 
 class Refusal(StrEnum):

@@ -29,7 +29,7 @@ class ImapFolder:
     exists: int
     oldest: int
     newest: int
-    target: Callable[[str], str]
+    target: Callable[[str], tuple[str, bool]]
     log: EventLog
     piece: int = PIECE
 
@@ -89,7 +89,7 @@ class ImapFolder:
 
     def _move(self, numbers: list[int], target: str) -> None:
         """MOVE (RFC 6851) or, without it, COPY and delete; a crash between the two leaves a second copy over there."""
-        target = self.target(target)
+        target, _ = self.target(target)
         if self.client.has_capability("MOVE"):
             self.client.move(numbers, target)
         else:

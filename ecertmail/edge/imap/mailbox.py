@@ -78,13 +78,13 @@ class ImapMailbox:
             raise MailboxRefusedError(f"{self._account} {name}: {exists} messages, but the server tells no UID")
         return found[0], found[-1]
 
-    def make(self, name: str) -> str:
-        """Create a folder unless it is there; return its name on the server."""
+    def make(self, name: str) -> tuple[str, bool]:
+        """Create a folder unless it is there; return its name on the server, and whether it was created."""
         with speaking(f"{self._account} {name}"):
             there = self._name(name)
-            if not self._exists(there):
+            if made := not self._exists(there):
                 self._client.create_folder(there)
-        return there
+        return there, made
 
     def wait(self, bell: Event, seconds: float) -> None:
         """Return when the folder read last has news, when the bell rang, or after some seconds."""
