@@ -18,13 +18,6 @@ from ecertmail.flow.collect import Collector
 from ecertmail.ports import EventLog, Fetched, OpenMailbox
 
 DECISION_SECONDS = 2.0
-_EVENTS = {
-    Trouble.LOGIN: "mailbox.login-refused",
-    Trouble.UNAVAILABLE: "mailbox.unavailable",
-    Trouble.LOST: "mailbox.lost",
-    Trouble.FAILED: "mailbox.failed",
-}
-_PASSING = frozenset({Trouble.UNAVAILABLE, Trouble.LOST})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,8 +125,17 @@ class Poller:
         seconds = core.wait_after(waits, failures)
         next_at = self.clock() + timedelta(seconds=seconds)
         self._health = replace(self._health, trouble=trouble, error=error, failures=failures, next_at=next_at)
-        tell = self.log.warning if trouble in _PASSING else self.log.error
-        tell(_EVENTS[trouble], mailbox=self.name, error=error, failures=failures, seconds=seconds)
+        self._tell(trouble, {"mailbox": self.name, "error": error, "failures": failures, "seconds": seconds})
         with contextlib.suppress(EcertmailError):  # where the trouble is the disk, the log has to do
             self.fetched.told(self.name, self._health)
         return seconds
+
+    def _tell(self, trouble: Trouble, facts: dict[str, object]) -> None:
+        if trouble is Trouble.LOGIN:
+            self.log.error("mailbox.login-refused", **facts)
+        elif trouble is Trouble.UNAVAILABLE:
+            self.log.warning("mailbox.unavailable", **facts)
+        elif trouble is Trouble.LOST:
+            self.log.warning("mailbox.lost", **facts)
+        else:
+            self.log.error("mailbox.failed", **facts)
