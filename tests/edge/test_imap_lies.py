@@ -205,6 +205,29 @@ def test_what_is_said_before_idling_begins_is_no_refusal(desk: Desk) -> None:
         mailbox.close()
 
 
+@pytest.mark.parametrize("idle", [True, False])
+def test_news_that_came_with_another_answer_is_not_slept_over(desk: Desk, idle: bool) -> None:
+    """Any answer may carry EXISTS; a server that told it once does not repeat it for IDLE."""
+    with lying(CAPABILITY=offering("IDLE"), UIDS=b"* 3 EXISTS\r\n" + UIDS, IDLE=b"+ idling\r\n", DONE=DONE) as liar:
+        mailbox = desk.open(liar.account, idle=idle)
+        mailbox.folder("INBOX")
+        start = time.monotonic()
+        mailbox.wait(Event(), 5)
+        assert time.monotonic() - start < 4
+        mailbox.close()
+
+
+@pytest.mark.parametrize("uids", [UIDS, b"* 2 EXISTS\r\n" + UIDS])
+def test_the_same_number_again_is_no_news(desk: Desk, uids: bytes) -> None:
+    with lying(UIDS=uids) as liar:
+        mailbox = desk.open(liar.account)
+        mailbox.folder("INBOX")
+        start = time.monotonic()
+        mailbox.wait(Event(), 0.5)
+        assert time.monotonic() - start >= 0.4
+        mailbox.close()
+
+
 SPACE = b'* NAMESPACE (("INBOX." ".")) NIL NIL\r\nTAG OK done\r\n'
 
 
@@ -213,6 +236,24 @@ def test_a_folder_of_the_namespace_is_made_there(desk: Desk) -> None:
         step = trial(desk, liar.account, deed=Deed(after=After.MOVE, folder="Done"))["folder Done"]
         assert b"CREATE INBOX.Done" in [line.replace(b'"', b"") for line in liar.heard]
     assert (step.good, step.text) == (True, "created as INBOX.Done")
+
+
+@pytest.mark.parametrize(
+    ("space", "made"),
+    [
+        (b'(("" NIL)) NIL NIL', b"CREATE a/b"),
+        (b'(("" ".")) NIL NIL', b"CREATE a.b"),
+        (b'(("INBOX/" "/")) (("~" "/")) (("" "/"))', b"CREATE INBOX/a/b"),
+        (b"NIL NIL NIL", b"CREATE a/b"),
+        (b'(("" "/" "X-PARAM" ("FLAG"))) NIL NIL', b"CREATE a/b"),
+        (b"what", b"CREATE a/b"),
+    ],
+)
+def test_a_namespace_of_any_form_is_understood_or_left(desk: Desk, space: bytes, made: bytes) -> None:
+    answer = b"* NAMESPACE " + space + b"\r\nTAG OK done\r\n"
+    with lying(CAPABILITY=offering("NAMESPACE"), NAMESPACE=answer, CREATE=DONE) as liar:
+        desk.open(liar.account).make("a/b")
+        assert liar.heard[-1].replace(b'"', b"") == made
 
 
 def test_a_folder_that_is_there_as_it_is_written_is_taken(desk: Desk) -> None:

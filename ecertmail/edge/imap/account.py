@@ -69,6 +69,11 @@ class Client(IMAPClient):  # type: ignore[misc]
         found = (_UID.search(line) for line in lines if isinstance(line, bytes))
         return sorted({int(match[1]) for match in found if match})
 
+    def tells_news(self) -> bool:
+        """Say whether the number of messages changed since SELECT; any answer may carry EXISTS, IDLE repeats none."""
+        told = self._imap.untagged_responses.get("EXISTS") or [None]
+        return bool(told[0] != told[-1])
+
     def try_idle(self) -> bool:
         """Begin to IDLE and say whether the server does it; imapclient's own takes untagged data before `+` amiss."""
         self._idle_tag = tag = self._imap._command("IDLE")

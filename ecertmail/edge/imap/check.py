@@ -55,7 +55,7 @@ def steps(account: Account, plan: Plan, *, idle: bool, log: EventLog) -> Iterato
         try:
             accounts.login(client, account)
             mailbox = ImapMailbox(client, account, idle=idle, log=log)
-        except (MailboxAwayError, MailboxLoginError) as error:
+        except (MailboxAwayError, MailboxLoginError, MailboxRefusedError) as error:
             yield Step(name="login", good=False, text=str(error), advice=_login_advice(account, error))
             return
         yield Step(name="login", good=True, text=account.username)

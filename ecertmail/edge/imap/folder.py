@@ -13,6 +13,7 @@ from ecertmail.errors import MailboxRefusedError
 from ecertmail.ports import EventLog
 
 PIECE = 1_000_000
+LAST_UID = 2**32 - 1
 _DELETED, _SEEN = b"\\Deleted", b"\\Seen"
 
 
@@ -44,7 +45,7 @@ class ImapFolder:
         first = int(mark) + 1 if mark else self.oldest
         low, width, listed = first, FIRST_WIDTH, 0
         while low <= self.newest:
-            found = [uid for uid in self._uids(f"{low}:{low + width - 1}") if uid >= low]
+            found = [uid for uid in self._uids(f"{low}:{min(low + width - 1, LAST_UID)}") if uid >= low]
             if found:
                 listed = found[-1]
                 yield [uid_text(uid) for uid in found]

@@ -88,6 +88,8 @@ class ImapMailbox:
 
     def wait(self, bell: Event, seconds: float) -> None:
         """Return when the folder read last has news, when the bell rang, or after some seconds."""
+        if self._client.tells_news():
+            return
         if self.idles and self.begin_idle():
             with speaking(f"{self._account} IDLE"):
                 if not self._client.idle_check(timeout=0):
