@@ -157,6 +157,15 @@ def test_flags_that_are_told_unasked_are_no_messages(desk: Desk) -> None:
         assert list(desk.open(liar.account).folder("INBOX").uids("")) == [["0000000001", "0000000002"]]
 
 
+def test_a_message_without_a_uid_hides_no_other(desk: Desk) -> None:
+    """0 is no UID (RFC 9051 section 2.3.1.1); asking for it is an error at most servers."""
+    ends = b"* 1 FETCH (UID 0)\r\n* 2 FETCH (UID 7)\r\nTAG OK done\r\n"
+    more = b"* 1 FETCH (UID 0)\r\n* 2 FETCH (UID 5)\r\n* 3 FETCH (UID 7)\r\nTAG OK done\r\n"
+    with lying(UIDS=lambda heard: more if b":" in heard[-1] else ends) as liar:
+        assert list(desk.open(liar.account).folder("INBOX").uids("")) == [["0000000005", "0000000007"]]
+        assert liar.heard[-1] == b"UID FETCH 1:1000 (UID)"
+
+
 def test_a_folder_that_may_not_be_changed_is_named(desk: Desk) -> None:
     with lying(SELECT=b"* 0 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\nTAG OK [READ-ONLY] done\r\n") as liar:
         step = trial(desk, liar.account)["folder INBOX"]

@@ -30,7 +30,7 @@ from ecertmail.errors import MailboxAwayError, MailboxLoginError, MailboxRefused
 CONNECT_SECONDS, ANSWER_SECONDS = 30.0, 60.0
 _ANSWERED_NO = (" failed: ", " command error: ")
 _OURSELVES = {"name": "ecertmail", "version": __version__, "vendor": "ecertmail"}
-_UID = re.compile(rb"\bUID (\d+)", re.IGNORECASE)
+_UID = re.compile(rb"\bUID ([1-9]\d*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +62,8 @@ class Client(IMAPClient):  # type: ignore[misc]
     def fetch_uids(self, messages: str, *, by_uid: bool = True) -> list[int]:
         """Return the UIDs of a sequence set (RFC 9051 section 9), of UIDs or of message numbers, in rising order.
 
-        FETCH and not SEARCH: every mail program depends on it. Courier answers `UID SEARCH *` with nothing, other
-        servers search an index that is behind.
+        FETCH and not SEARCH: every mail program depends on it. Courier answers `UID SEARCH *` with nothing, mail.ru has
+        no criteria, other servers search an index that is behind. 0 is no UID, but some servers send it.
         """
         lines = self._raw_command_untagged(b"FETCH", [messages.encode("ascii"), b"(UID)"], uid=by_uid)
         found = (_UID.search(line) for line in lines if isinstance(line, bytes))

@@ -76,7 +76,7 @@ class ImapMailbox:
             found = self._client.fetch_uids(f"1,{exists}" if exists > 1 else "1", by_uid=False)
         if not found:
             raise MailboxRefusedError(f"{self._account} {name}: {exists} messages, but the server tells no UID")
-        return found[0], found[-1]
+        return (found[0] if exists == 1 or len(found) > 1 else 1), found[-1]
 
     def make(self, name: str) -> tuple[str, bool]:
         """Create a folder unless it is there; return its name on the server, and whether it was created."""
