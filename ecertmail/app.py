@@ -61,7 +61,7 @@ class Node:
         self._office = steps.office(config, self._ledger, now, self._log)
         self._decider = Decider(self._processor(config), workers, run, self._staged.set, now, log)
         self._intake = Intake(self._spool, self._in_spool_thread, steps.spool_ids(now), self._decider.arrived.set, log)
-        self._readers = Readers(config, self._spool, self._intake, now, log)
+        self._readers = Readers(config, self._spool, self._ledger, self._intake, run, now, log)
         self._keys: tuple[KeyLife, ...] = ()
         self._spool_thread = ThreadPoolExecutor(1, "spool")
         self._ledger_thread = ThreadPoolExecutor(1, "ledger")

@@ -30,6 +30,18 @@ class MailboxAwayError(TemporaryError):
     """A mailbox's server is away, broke the connection, or speaks so that it cannot be understood."""
 
 
+class MailboxUnavailableError(MailboxAwayError):
+    """A mailbox's server refused the login for a reason other than the credentials, or gave no reason.
+
+    `explained` says whether it gave one.
+    """
+
+    def __init__(self, text: str, *, explained: bool) -> None:
+        """Take the server's words."""
+        super().__init__(text)
+        self.explained = explained
+
+
 class MailboxRefusedError(PermanentError):
     """A mailbox's server refused one command; the connection is still good."""
 

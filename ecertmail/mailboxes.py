@@ -1,11 +1,12 @@
-"""From configuration to mailboxes that are read: accounts, secrets, TLS, plans, and a thread for each mailbox."""
+"""From configuration to mailboxes that are read: accounts, secrets, TLS, plans, a thread for each, and their alarms."""
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from ecertmail import assemble
 from ecertmail.config import Config
@@ -13,15 +14,18 @@ from ecertmail.core.mailbox import Deed, Plan
 from ecertmail.edge.imap.account import Account
 from ecertmail.edge.imap.mailbox import ImapMailbox
 from ecertmail.edge.maildir import Maildir
-from ecertmail.errors import ConfigError
+from ecertmail.errors import ConfigError, EcertmailError
 from ecertmail.flow.collect import Collector
 from ecertmail.flow.intake import Intake
+from ecertmail.flow.mailbox_watch import MailboxWatch
 from ecertmail.flow.poll import Poller
 from ecertmail.mailbox_section import MailboxSection
 from ecertmail.message import Envelope
-from ecertmail.ports import EventLog, OpenMailbox
+from ecertmail.ports import EventLog, Ledger, OpenMailbox
 from ecertmail.store.outcomes import Outcomes
 from ecertmail.store.spool import SqliteSpool
+
+WATCH_SECONDS = 60.0
 
 
 def account(config: Config, mailbox: MailboxSection) -> Account:
@@ -55,7 +59,7 @@ def opener(config: Config, mailbox: MailboxSection, log: EventLog) -> Callable[[
     """Return how to open a mailbox."""
     if mailbox.maildir:
         return partial(Maildir, config.path(mailbox.maildir))
-    return partial(ImapMailbox, account(config, mailbox), idle=mailbox.idle, log=log)
+    return partial(ImapMailbox.open, account(config, mailbox), idle=mailbox.idle, log=log)
 
 
 def check(config: Config) -> None:
@@ -78,15 +82,33 @@ class Readers:
     """All mailboxes of a node, each read in a thread of its own."""
 
     def __init__(
-        self, config: Config, spool: SqliteSpool, intake: Intake, clock: Callable[[], datetime], log: EventLog
+        self,
+        config: Config,
+        spool: SqliteSpool,
+        ledger: Ledger,
+        intake: Intake,
+        in_ledger_thread: Callable[[Callable[[], Any]], Awaitable[Any]],
+        clock: Callable[[], datetime],
+        log: EventLog,
     ) -> None:
         """Put together what reads each mailbox; nothing is opened yet.
+
+        Args:
+            config: with the mailboxes.
+            spool: where messages go, and what remembers them.
+            ledger: where alarms are.
+            intake: what every message goes through.
+            in_ledger_thread: runs a call in the one thread that writes the ledger.
+            clock: tells the time.
+            log: the event log.
 
         Raises:
             ConfigError: no mail can come in so, or a secret is missing.
         """
         check(config)
-        self._intake = intake
+        self._intake, self._in_ledger_thread, self._clock, self._log = intake, in_ledger_thread, clock, log
+        names = [mailbox.name for mailbox in config.settings.mailbox]
+        self._watch = MailboxWatch(names=names, fetched=spool.fetched, ledger=ledger, log=log)
         self._outcomes = Outcomes(config.spool / "spool.db", config.spool / "ledger.db")
         self._pollers = [
             Poller(
@@ -106,13 +128,22 @@ class Readers:
         self._loop = asyncio.get_running_loop()
         pool = ThreadPoolExecutor(max(len(self._pollers), 1), "mailbox")
         try:
-            await asyncio.gather(*(self._loop.run_in_executor(pool, poller.run) for poller in self._pollers))
-            await asyncio.Event().wait()  # without a mailbox there is nothing to do, and that is no reason to stop
+            reading = (self._loop.run_in_executor(pool, poller.run) for poller in self._pollers)
+            await asyncio.gather(self._look(), *reading)
         finally:
             for poller in self._pollers:
                 poller.stop()
             await asyncio.to_thread(pool.shutdown)
             self._outcomes.close()
+
+    async def _look(self) -> None:
+        """Raise and clear the alarms of mailboxes now and then."""
+        while True:
+            try:
+                await self._in_ledger_thread(lambda: self._watch.look(self._clock()))
+            except EcertmailError as error:
+                self._log.error("mailbox.watch-waiting", error=str(error), seconds=WATCH_SECONDS)
+            await asyncio.sleep(WATCH_SECONDS)
 
     def ring(self) -> None:
         """Look into every mailbox now: an operator may have mended something."""

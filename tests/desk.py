@@ -67,7 +67,7 @@ class Desk:
         return Collector(plan, self.spool.fetched, self.accept, self.outcomes.get, clock or now, self.log)
 
     def open(self, account: imap.Account, *, idle: bool = True, **options: Any) -> ImapMailbox:
-        return ImapMailbox(account, idle=idle, log=self.log, **options)
+        return ImapMailbox.open(account, idle=idle, log=self.log, **options)
 
     def round(self, account: imap.Account, **changes: Any) -> None:
         """Open the mailbox, go through it once, and leave."""

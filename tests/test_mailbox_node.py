@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from ecertmail.cli import main
 from ecertmail.demo.node import free_ports
 from ecertmail.store.audit import faults
+from tests import courier
 from tests.builders import CHINA, batch_mail, certificates_xml, sps_xml
 from tests.dovecot import PASSWORD, TOKEN, Account, Dovecot
 from tests.imap_proxy import bad_line
@@ -113,6 +114,10 @@ def test_a_refused_login_is_an_alarm_that_status_shows_until_it_is_mended(
     assert "login (1 times, again at " in until(lambda: node.cli("status").output)
     row = json.loads(node.cli("mailbox", "list", "--json").output)[0]
     assert (row["health"]["trouble"], row["health"]["failures"], row["fetched"]) == ("login", 1, 0)
+    node.stop()
+    node.start()
+    until(lambda: "alarm=mailbox:main" in node.log)
+    assert "mailbox:main mailbox main is not read: " in node.cli("status").output
 
     node.stop()
     node.start()
@@ -137,6 +142,42 @@ def test_a_maildir_on_disk_is_read_like_a_mailbox(china: Installation, tmp_path:
     assert said(sink.wait_for(1)[0]).outcome == "accepted"
     assert china.spooled()[0].envelope.source == "maildir"
     until(lambda: len(list((maildir / ".Done/cur").iterdir())) == 1)
+
+
+def test_a_courier_is_read_and_mail_is_moved_to_a_folder_in_its_namespace(china: Installation, sink: Sink) -> None:
+    """`UID SEARCH *` finds nothing there, and folders stand under `INBOX.`."""
+    secret = china.folder / "keys/mailbox-password"
+    secret.write_text(PASSWORD + "\n", encoding="ascii")
+    secret.chmod(0o600)
+    with courier.running() as server:
+        account = server.account("node")
+        add_mailbox(
+            china, host="127.0.0.1", port=server.port, tls="never", username="node", after="move", move_to="Done",
+            password_file="keys/mailbox-password", interval_seconds=1,
+        )  # fmt: skip
+        account.append(batch_mail(certificates_xml("NZ/1")))
+        tested = china.cli("mailbox", "test").output
+        assert "✓ main: folder INBOX: 1 messages, one was read" in tested
+        assert "✓ main: folder Done: created as INBOX.Done" in tested
+        china.start()
+        assert said(sink.wait_for(1)[0]).outcome == "accepted"
+        until(lambda: len(account.flags("Done")) == 1)
+        until(lambda: "good; last read" in china.cli("status").output)
+        assert "mailbox.not-done" not in china.log
+        china.stop()
+
+
+def test_a_folder_that_cannot_be_made_is_trouble_that_status_shows(
+    node: Installation, account: Account, sink: Sink
+) -> None:
+    add_to_mailbox(node, 'after = "move"\nmove_to = "a..b"\ninterval_seconds = 0.2')
+    account.append(batch_mail(certificates_xml("NZ/1")))
+    assert "✗ main: folder a..b: " in node.cli("mailbox", "test").output
+    node.start()
+    sink.wait_for(1)
+    assert "not-done (" in until(lambda: next((line for line in node.cli("status").output.splitlines()
+                                               if "not-done" in line), ""))  # fmt: skip
+    assert node.log.count("mailbox.not-done") == 1
 
 
 def test_two_mailboxes_and_the_listener_are_read_side_by_side(node: Installation, account: Account, sink: Sink) -> None:
@@ -227,7 +268,7 @@ def test_mailbox_test_says_what_works(node: Installation, account: Account) -> N
         f"✓ main: connect: 127.0.0.1:{account.server.port}, TLSv1.3, certificate good",
         f"✓ main: login: {account.user}",
         "✓ main: folder INBOX: 0 messages",
-        "✓ main: idle: new mail is seen at once",
+        "✓ main: idle: new mail is seen when the server tells of it; the mailbox is polled too",
         "✓ main: move: not needed",
         "✓ main: quota: STORAGE 0 of 102400",
         "✓ [send]: submission: 127.0.0.1:",

@@ -12,7 +12,7 @@ from ecertmail.cli.common import CHECK_FAILED, Group, json_option, load, show_js
 from ecertmail.config import Config
 from ecertmail.core.mailbox import Health, Step, Trouble
 from ecertmail.delivery import Attempted
-from ecertmail.edge import maildir
+from ecertmail.edge import log, maildir
 from ecertmail.edge.imap import check
 from ecertmail.edge.smtp_out import SmarthostSender
 from ecertmail.errors import ConfigError, EcertmailError, NotFoundError
@@ -32,7 +32,8 @@ def mailbox() -> None:
 def test(context: click.Context, name: str | None, as_json: bool) -> None:
     """Try in one run what a mailbox needs: connection, TLS, login, folders, IDLE, moving, quota, and submission.
 
-    Nothing is changed and nothing is sent. Ends with 3 when something does not work.
+    A folder for moved mail is created if it is not there. Nothing else is changed, and nothing is sent. Ends with 3
+    when something does not work.
     """
     config = load(context)
     good = True
@@ -83,7 +84,8 @@ def in_words(row: Summary) -> str:
 def _state(health: Health) -> str:
     if health.trouble is Trouble.NONE:
         return "good" if health.polled_at else "not read yet"
-    return f"{health.trouble} ({health.failures} times, again at {_when(health.next_at)}): {health.error}"
+    again = f", again at {_when(health.next_at)}" if health.next_at else ""
+    return f"{health.trouble} ({health.failures} times{again}): {health.error}"
 
 
 def _chosen(config: Config, name: str | None) -> Sequence[MailboxSection]:
@@ -102,7 +104,8 @@ def _steps(config: Config, chosen: Sequence[MailboxSection]) -> Iterator[tuple[s
         if section.maildir:
             steps = maildir.steps(config.path(section.maildir), plan)
         else:
-            steps = check.steps(mailboxes.account(config, section), plan, idle=section.idle)
+            quiet = log.make("human", "error")
+            steps = check.steps(mailboxes.account(config, section), plan, idle=section.idle, log=quiet)
         yield from ((section.name, step) for step in steps)
     yield "[send]", asyncio.run(_submission(config))
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ecertmail.core.address import normal, single_mailbox
@@ -14,6 +14,16 @@ LOST_WAITS = (1.0, 5.0, 15.0, 60.0, 300.0)
 
 LOGIN_WAITS = (60.0, 300.0, 900.0, 3600.0)
 """The same after refused logins: long, for many servers lock an account after ten."""
+
+UNAVAILABLE_WAITS = (60.0, 300.0)
+"""The same where a server refuses logins for now: each try counts against limits on connections."""
+
+UNEXPLAINED = 3
+"""A login that is refused so often in a row without a reason counts as refused credentials."""
+
+REPEATED = 5
+UNREAD = timedelta(hours=1)
+"""Trouble is an alarm after so many failures in a row, or when a mailbox was not read for so long."""
 
 FIRST_WIDTH, LAST_WIDTH = 1_000, 10_000
 FEW, MANY = 100, 1_000
@@ -50,12 +60,14 @@ class LeftOut(StrEnum):
 
 
 class Trouble(StrEnum):
-    """What keeps a mailbox from being read."""
+    """What keeps a mailbox from being read, or (`not-done`) its messages from being flagged, moved or deleted."""
 
     NONE = ""
     LOGIN = "login"
+    UNAVAILABLE = "unavailable"
     LOST = "lost"
     FAILED = "failed"
+    NOT_DONE = "not-done"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +157,33 @@ def groups(found: Sequence[Found], alone: frozenset[str] = frozenset()) -> Itera
 def wait_after(waits: Sequence[float], failures: int) -> float:
     """Return the seconds to wait after so many failures in a row, at least one."""
     return waits[min(failures, len(waits)) - 1]
+
+
+def refused_login(before: Health, *, explained: bool) -> Trouble:
+    """Say what a refused login is that does not speak of the credentials.
+
+    Many servers refuse a wrong password and a busy minute in the same words. Both are tried again after long waits, so
+    that no account is locked; when it repeats, the operator is asked to look at the credentials.
+    """
+    earlier = before.failures if before.trouble in {Trouble.LOGIN, Trouble.UNAVAILABLE} else 0
+    return Trouble.UNAVAILABLE if explained or earlier + 1 < UNEXPLAINED else Trouble.LOGIN
+
+
+def failures_with(before: Health, trouble: Trouble) -> int:
+    """Count one more failure; refused logins of both kinds are counted together."""
+    logins = {Trouble.LOGIN, Trouble.UNAVAILABLE}
+    goes_on = before.trouble is trouble or {before.trouble, trouble} <= logins
+    return before.failures + 1 if goes_on else 1
+
+
+def alarm(name: str, health: Health, now: datetime) -> str:
+    """Return what the operator must be told of a mailbox, or nothing: refused credentials, and trouble that repeats."""
+    unread = health.polled_at is not None and now - health.polled_at > UNREAD
+    if not health.trouble or not (health.trouble is Trouble.LOGIN or health.failures >= REPEATED or unread):
+        return ""
+    if health.trouble is Trouble.NOT_DONE:
+        return f"mailbox {name}: messages cannot be flagged, moved or deleted: {health.error}"
+    return f"mailbox {name} is not read: {health.error}"
 
 
 def reverse_path(octets: bytes) -> str:

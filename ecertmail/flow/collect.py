@@ -49,7 +49,13 @@ class Collector:
         self._marks: dict[Place, str] = {}
         self._tries: Counter[Origin] = Counter()
         self._since = clock()
+        self._refused: dict[tuple[Place, Deed], str] = {}
         self.taken = 0
+
+    @property
+    def not_done(self) -> str:
+        """What could not be flagged, moved or deleted in the last round, and why; empty if everything could."""
+        return "; ".join(self._refused.values())
 
     def round(self, mailbox: OpenMailbox) -> bool:
         """Go through every folder once; say whether something is still to be done when decisions have fallen.
@@ -58,6 +64,7 @@ class Collector:
             MailboxRefusedError: a folder cannot be read; the others were.
         """
         undecided, refusals = 0, []
+        self._refused.clear()
         for name in reversed(self._plan.folders):  # IDLE watches the one opened last
             try:
                 undecided += self._folder(mailbox, name)
@@ -173,11 +180,14 @@ class Collector:
         return undecided
 
     def _do(self, folder: MailFolder, place: Place, uids: Sequence[str], deed: Deed) -> None:
+        """Do it, and remember a refusal; what was refused is not tried again in the same round."""
+        if (place, deed) in self._refused:
+            return
         try:
             folder.do(uids, deed)
         except MailboxRefusedError as error:
-            self._log.warning("mailbox.not-done", mailbox=place.mailbox, folder=place.folder, messages=len(uids),
-                              deed=f"{deed.after} {deed.folder}".strip(), error=str(error))  # fmt: skip
+            what = f"{deed.after} {deed.folder}".strip()
+            self._refused[place, deed] = f"{place.folder}: {what}: {error}"
         else:
             self._fetched.done(place, uids)
 

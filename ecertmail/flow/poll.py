@@ -13,7 +13,7 @@ from threading import Event
 
 from ecertmail.core import mailbox as core
 from ecertmail.core.mailbox import Health, Trouble
-from ecertmail.errors import EcertmailError, MailboxAwayError, MailboxLoginError
+from ecertmail.errors import EcertmailError, MailboxAwayError, MailboxLoginError, MailboxUnavailableError
 from ecertmail.flow.collect import Collector
 from ecertmail.ports import EventLog, Fetched, OpenMailbox
 
@@ -33,6 +33,7 @@ class Poller:
     log: EventLog
     lost_waits: Sequence[float] = core.LOST_WAITS
     login_waits: Sequence[float] = core.LOGIN_WAITS
+    unavailable_waits: Sequence[float] = core.UNAVAILABLE_WAITS
     _bell: Event = field(default_factory=Event)
     _stopping: bool = False
     _open: OpenMailbox | None = None
@@ -60,7 +61,7 @@ class Poller:
     def _left_of_wait(self) -> float:
         """Return what is left of the wait after a refused login before a restart."""
         until = self._health.next_at
-        if self._health.trouble is not Trouble.LOGIN or until is None:
+        if self._health.trouble not in {Trouble.LOGIN, Trouble.UNAVAILABLE} or until is None:
             return 0
         self.log.warning("mailbox.login-waits", mailbox=self.name, until=until, error=self._health.error)
         return min((until - self.clock()).total_seconds(), self.login_waits[-1])  # the clock can have gone back
@@ -77,6 +78,10 @@ class Poller:
             self._serve()
         except MailboxLoginError as error:
             return self._failed(Trouble.LOGIN, str(error), self.login_waits)
+        except MailboxUnavailableError as error:
+            trouble = core.refused_login(self._health, explained=error.explained)
+            waits = self.login_waits if trouble is Trouble.LOGIN else self.unavailable_waits
+            return self._failed(trouble, str(error), waits)
         except MailboxAwayError as error:
             return self._failed(Trouble.LOST, str(error), self.lost_waits)
         except EcertmailError as error:
@@ -101,24 +106,36 @@ class Poller:
                 self._pause(0)
 
     def _went_well(self) -> None:
-        self._health = Health(polled_at=self.clock())
-        self.fetched.told(self.name, self._health)
+        """Write down that everything was read, and what could not be done with it; that is logged when it changes."""
+        error, health = self.collector.not_done, Health(polled_at=self.clock())
+        if error:
+            if error != self._health.error:
+                self.log.warning("mailbox.not-done", mailbox=self.name, error=error)
+            failures = core.failures_with(self._health, Trouble.NOT_DONE)
+            health = replace(health, trouble=Trouble.NOT_DONE, error=error, failures=failures)
+        self._health = health
+        self.fetched.told(self.name, health)
 
     def _failed(self, trouble: Trouble, error: str, waits: Sequence[float]) -> float:
         """Tell what went wrong, write it down, and return how long to wait."""
         if self._stopping:
             return 0
         moved_on, self._taken = self.collector.taken > self._taken, self.collector.taken
-        failures = 1 if moved_on or self._health.trouble is not trouble else self._health.failures + 1
+        failures = 1 if moved_on else core.failures_with(self._health, trouble)
         seconds = core.wait_after(waits, failures)
         next_at = self.clock() + timedelta(seconds=seconds)
         self._health = replace(self._health, trouble=trouble, error=error, failures=failures, next_at=next_at)
-        if trouble is Trouble.LOGIN:
-            self.log.error("mailbox.login-refused", mailbox=self.name, error=error, failures=failures, seconds=seconds)
-        elif trouble is Trouble.LOST:
-            self.log.warning("mailbox.lost", mailbox=self.name, error=error, failures=failures, seconds=seconds)
-        else:
-            self.log.error("mailbox.failed", mailbox=self.name, error=error, failures=failures, seconds=seconds)
+        self._tell(trouble, {"mailbox": self.name, "error": error, "failures": failures, "seconds": seconds})
         with contextlib.suppress(EcertmailError):  # where the trouble is the disk, the log has to do
             self.fetched.told(self.name, self._health)
         return seconds
+
+    def _tell(self, trouble: Trouble, facts: dict[str, object]) -> None:
+        if trouble is Trouble.LOGIN:
+            self.log.error("mailbox.login-refused", **facts)
+        elif trouble is Trouble.UNAVAILABLE:
+            self.log.warning("mailbox.unavailable", **facts)
+        elif trouble is Trouble.LOST:
+            self.log.warning("mailbox.lost", **facts)
+        else:
+            self.log.error("mailbox.failed", **facts)

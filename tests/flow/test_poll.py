@@ -3,7 +3,13 @@
 import pytest
 
 from ecertmail.core.mailbox import Health, Trouble
-from ecertmail.errors import MailboxAwayError, MailboxLoginError, StoreBusyError
+from ecertmail.errors import (
+    MailboxAwayError,
+    MailboxLoginError,
+    MailboxRefusedError,
+    MailboxUnavailableError,
+    StoreBusyError,
+)
 from ecertmail.flow.poll import DECISION_SECONDS
 from ecertmail.ports import OpenMailbox
 from tests.desk import Desk
@@ -89,6 +95,40 @@ def test_a_refused_login_counts_on_over_a_restart(desk: Desk, mailbox: FakeMailb
     with desk.polling(Server(mailbox, MailboxLoginError("wrong password")), login_waits=(60.0, 300.0, 900.0)):
         until(lambda: desk.events("mailbox.login-refused"))
     assert seconds(desk, "mailbox.login-refused") == [900.0]
+
+
+BUSY = MailboxUnavailableError("[ALERT] Too many simultaneous connections", explained=True)
+SILENT = MailboxUnavailableError("LOGIN failed.", explained=False)
+
+
+def test_a_busy_server_is_never_a_refused_login(desk: Desk, mailbox: FakeMailbox) -> None:
+    with desk.polling(Server(mailbox, *[BUSY] * 6), unavailable_waits=(0.01, 0.02)):
+        desk.wait_for(1)
+    assert seconds(desk, "mailbox.unavailable") == [0.01, *[0.02] * 5]
+    assert desk.events("mailbox.login-refused") == []
+
+
+def test_a_refusal_without_a_reason_is_a_refused_login_when_it_repeats(desk: Desk, mailbox: FakeMailbox) -> None:
+    with desk.polling(Server(mailbox, *[SILENT] * 4), unavailable_waits=(0.01,), login_waits=(5.0, 5.0, 0.03, 0.04)):
+        desk.wait_for(1)
+    assert (seconds(desk, "mailbox.unavailable"), seconds(desk, "mailbox.login-refused")) == ([0.01] * 2, [0.03, 0.04])
+
+
+def test_what_cannot_be_flagged_is_trouble_that_is_logged_once(desk: Desk, mailbox: FakeMailbox) -> None:
+    def refuse() -> None:
+        raise MailboxRefusedError("NO read-only")
+
+    mailbox.folders["INBOX"].doing = refuse
+    with desk.polling(Server(mailbox), interval=300) as poller:
+        for rounds in (1, 2, 3):
+            until(lambda so_many=rounds: desk.spool.fetched.health("main").failures == so_many)  # type: ignore[misc]
+            poller.ring()
+        health = desk.spool.fetched.health("main")
+        assert (health.trouble, health.error) == (Trouble.NOT_DONE, "INBOX: flag: NO read-only")
+        assert len(desk.events("mailbox.not-done")) == 1
+        mailbox.folders["INBOX"].doing = lambda: None
+        poller.ring()
+        until(lambda: desk.spool.fetched.health("main").trouble is Trouble.NONE)
 
 
 @pytest.mark.parametrize("error", [StoreBusyError("the disk is full"), RecursionError("a bug")])

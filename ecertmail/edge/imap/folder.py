@@ -3,8 +3,8 @@
 Only BODY.PEEK[] is fetched, so that reading changes nothing over there; nothing is ever asked for as a whole folder.
 """
 
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 from ecertmail.core.mailbox import FIRST_WIDTH, After, Deed, Found, next_width, uid_text
@@ -13,36 +13,45 @@ from ecertmail.errors import MailboxRefusedError
 from ecertmail.ports import EventLog
 
 PIECE = 1_000_000
+LAST_UID = 2**32 - 1
 _DELETED, _SEEN = b"\\Deleted", b"\\Seen"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImapFolder:
-    """The selected folder; it is good until another one is selected."""
+    """The selected folder; it is good until another one is selected.
+
+    `oldest` and `newest` are UIDs, 0 in an empty folder; `target` makes the folder that mail is moved to.
+    """
 
     client: Client
     name: str
     validity: int
     exists: int
+    oldest: int
+    newest: int
+    target: Callable[[str], tuple[str, bool]]
     log: EventLog
-    made: set[str] = field(default_factory=set)
     piece: int = PIECE
 
     def uids(self, mark: str) -> Iterator[list[str]]:
         """Yield the UIDs after `mark` in rising order, a window of numbers at a time.
 
-        One SEARCH for a folder of 200,000 would be a line longer than imaplib reads.
+        Raises:
+            MailboxRefusedError: the server does not list what is there.
         """
-        if not self.exists:
+        if not self.newest:
             return
-        last = self._search("*")[-1:]
-        first = [int(mark) + 1] if mark else self._search("1")[:1]  # sequence numbers: the newest and the oldest
-        low, width = (first or last or [1])[0], FIRST_WIDTH
-        while last and low <= last[0]:
-            found = [uid for uid in self._search("UID", f"{low}:{low + width - 1}") if uid >= low]
+        first = int(mark) + 1 if mark else self.oldest
+        low, width, listed = first, FIRST_WIDTH, 0
+        while low <= self.newest:
+            found = [uid for uid in self._uids(f"{low}:{min(low + width - 1, LAST_UID)}") if uid >= low]
             if found:
+                listed = found[-1]
                 yield [uid_text(uid) for uid in found]
             low, width = low + width, next_width(width, len(found))
+        if first <= self.newest and listed < self.newest and self._still_there({uid_text(self.newest)}):
+            raise MailboxRefusedError(f"{self.name}: UID {self.newest} is there, but the server does not list it")
 
     def sizes(self, uids: Sequence[str]) -> list[Found]:
         """Ask how large messages are (RFC822.SIZE); what is gone is left out, and what is not told counts as small."""
@@ -81,9 +90,7 @@ class ImapFolder:
 
     def _move(self, numbers: list[int], target: str) -> None:
         """MOVE (RFC 6851) or, without it, COPY and delete; a crash between the two leaves a second copy over there."""
-        if target not in self.made and not self.client.folder_exists(target):
-            self.client.create_folder(target)
-        self.made.add(target)
+        target, _ = self.target(target)
         if self.client.has_capability("MOVE"):
             self.client.move(numbers, target)
         else:
@@ -133,12 +140,12 @@ class ImapFolder:
             return []
         with speaking(self.name):
             self.client.noop()
-        return [uid_text(uid) for uid in self._search("UID", ",".join(str(int(uid)) for uid in uids))]
+        return [uid_text(uid) for uid in self._uids(",".join(sorted(str(int(uid)) for uid in uids)))]
 
     def _fetch(self, uids: Sequence[str], what: str) -> dict[int, dict[bytes, Any]]:
         with speaking(self.name):
             return dict(self.client.fetch([int(uid) for uid in uids], [what]))
 
-    def _search(self, *criteria: str) -> list[int]:
+    def _uids(self, messages: str) -> list[int]:
         with speaking(self.name):
-            return sorted(self.client.search(list(criteria)))
+            return self.client.fetch_uids(messages)
