@@ -9,6 +9,7 @@ import click
 from ecertmail import __version__
 from ecertmail.cli import (
     alarm,
+    backup,
     delivery,
     inquiry,
     install,
@@ -57,6 +58,7 @@ def main(context: click.Context, config: str | None) -> None:
 for command in (
     *install.COMMANDS,
     *service.COMMANDS,
+    *backup.COMMANDS,
     issue.issue,
     *ledger.COMMANDS,
     *mail.COMMANDS,
