@@ -11,7 +11,7 @@ import click
 from ecertmail import app
 from ecertmail.backup import make, restore
 from ecertmail.cli.common import CHECK_FAILED, fail, json_option, load, pairs, show_json
-from ecertmail.errors import StoreBusyError
+from ecertmail.errors import ConfigError, StoreBusyError
 
 
 @click.command(epilog="\b\nExamples:\n  ecertmail backup /var/backups/ecertmail\n"
@@ -89,17 +89,21 @@ def restore_(folder: Path, to: Path | None, as_json: bool) -> None:
 def _check(plan: restore.Plan) -> None:
     """Run `check-config` as the node's user: root would leave files in the keyring that the node cannot use."""
     user = restore.owner(plan)
-    done = subprocess.run(
-        [sys.executable, "-m", "ecertmail", "-C", str(plan.file), "check-config"],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd="/",
-        user=user.pw_uid if user else None,
-        group=user.pw_gid if user else None,
-        extra_groups=[] if user else None,
-        env={**os.environ, "HOME": user.pw_dir} if user else None,
-    )
+    command = [sys.executable, "-m", "ecertmail", "-C", str(plan.file), "check-config"]
+    try:
+        done = subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            user=user.pw_uid if user else None,
+            group=user.pw_gid if user else None,
+            extra_groups=[] if user else None,
+            env={**os.environ, "HOME": user.pw_dir} if user else None,
+        )
+    except PermissionError:
+        raise ConfigError(f"everything is back, but user {plan.manifest.owner} may not run {sys.executable}") from None
     if done.returncode:
         click.echo(done.stderr, err=True, nl=False)
         fail(f"{plan.file}: everything is back, but must be mended before it can start", done.returncode)

@@ -2,7 +2,7 @@
 
 from sqlite_utils import Database, Migrations
 
-from ecertmail.store import answers, official_schema, overview, subscriptions
+from ecertmail.store import answers, early_schema, official_schema, overview, subscriptions
 
 DOMAIN = "lower(substr(recipient, instr(recipient, '@') + 1))"
 """The domain of a delivery, as it is indexed and asked for."""
@@ -93,3 +93,4 @@ def m005_fairness(db: Database) -> None:
 
 migrations()(overview.m007_overview)
 migrations()(official_schema.m008_officials)
+migrations()(early_schema.m008_early_ledgers)
