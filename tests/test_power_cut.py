@@ -105,7 +105,19 @@ def test_after_partner_add_the_partner_is_there(node: Installation, disk: Disk) 
 
 def test_after_keys_add_the_new_key_is_there_and_the_old_one_too(partnered: Installation, disk: Disk) -> None:
     new = make_key(NZ_ADDRESS)
-    run("-C", partnered.file, "partner", "keys", "add", "nz", key_file(disk.folder, new), "--from", "2027-01-01")
+    run(
+        "-C",
+        partnered.file,
+        "partner",
+        "keys",
+        "add",
+        "nz",
+        key_file(disk.folder, new),
+        "--fingerprint",
+        new.fingerprint,
+        "--from",
+        "2027-01-01",
+    )
     disk.cut()
     listed = run("-C", partnered.file, "partner", "keys", "list", "--json")
     assert all(key.fingerprint in listed for key in (new, key_of(NZ_ADDRESS)))
