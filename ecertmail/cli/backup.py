@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from ecertmail import app
-from ecertmail.backup import make, restore
+from ecertmail.backup.make import length, make
+from ecertmail.backup.restore import Plan, owner, plan, put_back, verify
 from ecertmail.cli.common import CHECK_FAILED, fail, json_option, load, pairs, show_json
 from ecertmail.errors import ConfigError, StoreBusyError
 
@@ -29,8 +30,8 @@ def backup(context: click.Context, folder: Path, keep: int, as_json: bool) -> No
     """
     config = load(context)
     begun = time.monotonic()
-    with click.progressbar(length=make.length(config), label="Copying", file=sys.stderr, hidden=_hidden()) as bar:
-        made = make.make(config, folder, keep, app.now(), bar.update)
+    with click.progressbar(length=length(config), label="Copying", file=sys.stderr, hidden=_hidden()) as bar:
+        made = make(config, folder, keep, app.now(), bar.update)
     facts: dict[str, object] = {
         "path": made.path,
         "made_at": made.manifest.made_at.isoformat(timespec="seconds"),
@@ -54,42 +55,42 @@ def backup(context: click.Context, folder: Path, keep: int, as_json: bool) -> No
 @click.option("--to", type=click.Path(file_okay=False, path_type=Path),
               help="The folder that the installation gets; by default every file goes where it was.")  # fmt: skip
 @json_option
-def restore_(folder: Path, to: Path | None, as_json: bool) -> None:
+def restore(folder: Path, to: Path | None, as_json: bool) -> None:
     """Put one backup back, on a machine where there is no installation yet, and check it.
 
     Nothing is ever overwritten. With --to, files that were outside the installation's folder go into `elsewhere` in the
     new one, and the configuration names them there.
     """
-    plan = restore.plan(folder, to)
-    octets = plan.manifest.octets
+    planned = plan(folder, to)
+    octets = planned.manifest.octets
     with click.progressbar(length=octets, label="Checking", file=sys.stderr, hidden=_hidden()) as bar:
-        faults = restore.verify(plan, bar.update)
+        faults = verify(planned, bar.update)
     if faults:
         fail("\n".join([*faults, "nothing was restored; take another backup"]), CHECK_FAILED)
     with click.progressbar(length=octets, label="Copying", file=sys.stderr, hidden=_hidden()) as bar:
         try:
-            restore.put_back(plan, bar.update)
+            put_back(planned, bar.update)
         except OSError as error:
             raise StoreBusyError(f"{error.filename}: cannot be written ({error.strerror}); restore again") from error
-    _check(plan)
+    _check(planned)
     facts: dict[str, object] = {
-        "configuration": plan.file,
-        "made_at": plan.manifest.made_at.isoformat(timespec="seconds"),
-        "files": len(plan.places),
-        "size": plan.manifest.entries,
-        "root": plan.manifest.root,
+        "configuration": planned.file,
+        "made_at": planned.manifest.made_at.isoformat(timespec="seconds"),
+        "files": len(planned.places),
+        "size": planned.manifest.entries,
+        "root": planned.manifest.root,
     }
     if as_json:
         show_json(facts)
         return
     pairs([*facts.items()])
-    _tell(plan)
+    _tell(planned)
 
 
-def _check(plan: restore.Plan) -> None:
+def _check(restored: Plan) -> None:
     """Run `check-config` as the node's user: root would leave files in the keyring that the node cannot use."""
-    user = restore.owner(plan)
-    command = [sys.executable, "-m", "ecertmail", "-C", str(plan.file), "check-config"]
+    user = owner(restored)
+    command = [sys.executable, "-m", "ecertmail", "-C", str(restored.file), "check-config"]
     try:
         done = subprocess.run(
             command,
@@ -103,17 +104,19 @@ def _check(plan: restore.Plan) -> None:
             env={**os.environ, "HOME": user.pw_dir} if user else None,
         )
     except PermissionError:
-        raise ConfigError(f"everything is back, but user {plan.manifest.owner} may not run {sys.executable}") from None
+        raise ConfigError(
+            f"everything is back, but user {restored.manifest.owner} may not run {sys.executable}"
+        ) from None
     if done.returncode:
         click.echo(done.stderr, err=True, nl=False)
-        fail(f"{plan.file}: everything is back, but must be mended before it can start", done.returncode)
+        fail(f"{restored.file}: everything is back, but must be mended before it can start", done.returncode)
 
 
-def _tell(plan: restore.Plan) -> None:
-    moment = plan.manifest.made_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+def _tell(restored: Plan) -> None:
+    moment = restored.manifest.made_at.strftime("%Y-%m-%d %H:%M:%S UTC")
     click.secho("Everything is back, and check-config says good.", fg="green")
-    if os.geteuid() == 0 and restore.owner(plan) is None:
-        click.echo(f"This machine has no user {plan.manifest.owner}: the files belong to root.")
+    if os.geteuid() == 0 and owner(restored) is None:
+        click.echo(f"This machine has no user {restored.manifest.owner}: the files belong to root.")
     click.echo(f"""
 What this node received, decided and sent after {moment} is not here. Next:
   - Tell your partners this time, and ask them to send again what they sent since then. What is here already is
@@ -127,5 +130,4 @@ def _hidden() -> bool:
     return not sys.stderr.isatty()
 
 
-restore_.name = "restore"
-COMMANDS = (backup, restore_)
+COMMANDS = (backup, restore)
