@@ -15,6 +15,8 @@ from tests.builders import CHINA, NZ_ADDRESS, Key, batch_mail, certificates_xml,
 from tests.disk import Disk, mounted
 from tests.installation import Installation, free_port, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def disk() -> Iterator[Disk]:
