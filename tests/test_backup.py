@@ -218,6 +218,13 @@ def test_files_that_wait_to_be_issued_are_in_it(china: Installation, shelf: Path
     assert [path.name for path in (made / "folder/spool/issue").iterdir()] == ["one.xml"]
 
 
+def test_a_file_that_is_named_by_two_paths_is_in_it_once(china: Installation, shelf: Path) -> None:
+    china.set('# passphrase_file = "keys/passphrase"', '"partners/../keys/passphrase"')
+    made = backups.backup(china, shelf)
+    named = [entry["path"] for entry in json.loads((made / "manifest.json").read_text(encoding="utf-8"))["files"]]
+    assert named.count("folder/keys/passphrase") == 1
+
+
 def test_a_folder_that_would_be_copied_into_itself_is_refused(china: Installation) -> None:
     done = china.cli("backup", str(china.folder / "keys/backups"))
     assert (done.exit_code, "choose another one" in done.output) == (78, True)

@@ -41,14 +41,10 @@ def sources(config: Config) -> list[Source]:
         ConfigError: a secret or another file that the configuration names cannot be read, so the backup would be
             worth nothing.
     """
-    found = {config.file: Source(config.file)}
-    for folder in folders(config):
-        found |= {path: Source(path) for path in _files(folder)}
-    for path in config.key_files.values():
-        found.setdefault(path, Source(path))
-    for path in _named(config):
-        found[path] = _readable(path)
-    return list(found.values())
+    walked = (path for folder in folders(config) for path in _files(folder))
+    found = [Source(path) for path in (config.file, *walked, *config.key_files.values())]
+    found += [_readable(path) for path in _named(config)]  # last, so that a credential goes before its file
+    return list({os.path.normpath(source.path): source for source in found}.values())
 
 
 def folders(config: Config) -> list[Path]:
