@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from socket import create_server, socket
 
 from ecertmail.config import Config
@@ -89,11 +90,22 @@ def locked(config: Config) -> Iterator[None]:
         StoreError: another process holds it.
     """
     config.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (config.spool / "lock").open("a") as file:
+    with holding(config.spool):
+        yield
+
+
+@contextmanager
+def holding(spool: Path) -> Iterator[None]:
+    """Hold the folder of the databases.
+
+    Raises:
+        StoreError: another process holds it.
+    """
+    with (spool / "lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StoreError(f"{config.spool}: another ecertmail is running on this installation") from error
+            raise StoreError(f"{spool}: another ecertmail is running on this installation") from error
         yield
 
 

@@ -5,7 +5,10 @@ cut leaves the old file or the new one, never half of one.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 OWNER_ONLY = 0o600
 READABLE = 0o644  # for what is no secret: the daemon's user reads what root wrote
@@ -22,11 +25,26 @@ def write(file: Path, octets: bytes, mode: int = OWNER_ONLY) -> None:
     Raises:
         OSError: the file could not be written; what was there before is unchanged.
     """
+    with writing(file, mode) as out:
+        out.write(octets)
+
+
+@contextmanager
+def writing(file: Path, mode: int = OWNER_ONLY) -> Iterator[BinaryIO]:
+    """Write a file piece by piece; it takes its name when the context ends, and never when that ends by an exception.
+
+    Args:
+        file: the name that the octets have in the end; its folder must be there.
+        mode: the permission bits of a new file, whatever the process's umask says.
+
+    Raises:
+        OSError: the file could not be written; what was there before is unchanged.
+    """
     half = file.with_name(f".{file.name}.tmp")
     try:
         with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as out:
             _permit(out.fileno(), file, mode)
-            out.write(octets)
+            yield out
             out.flush()
             os.fsync(out.fileno())
         half.replace(file)
@@ -34,6 +52,12 @@ def write(file: Path, octets: bytes, mode: int = OWNER_ONLY) -> None:
         half.unlink(missing_ok=True)
         raise
     sync_folder(file.parent)
+
+
+def rename(old: Path, new: Path) -> None:
+    """Rename a file or a folder within its folder, durably; what is in it must be synced already."""
+    old.rename(new)
+    sync_folder(new.parent)
 
 
 def remove(file: Path) -> None:

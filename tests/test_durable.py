@@ -79,3 +79,19 @@ def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
     (tmp_path / "partner.toml").chmod(0o640)
     durable.write(tmp_path / "partner.toml", b"x", durable.READABLE)
     assert (tmp_path / "partner.toml").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_that_is_written_in_pieces_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
+    def fail_in_the_middle() -> None:
+        with durable.writing(tmp_path / "spool.db") as out:
+            out.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_in_the_middle()
+    assert list(tmp_path.iterdir()) == []
+    with durable.writing(tmp_path / "spool.db") as out:
+        out.write(b"one")
+        assert not (tmp_path / "spool.db").exists()
+        out.write(b"two")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"spool.db": b"onetwo"}

@@ -33,16 +33,18 @@ def analyze() -> str:
 
 def test_the_units_have_no_misspelt_key(analyze: str, tmp_path: Path) -> None:
     """`verify` ends with 0 on misspelt keys, so its stderr must be empty; only the program's path is made to exist."""
-    for unit in UNITS.glob("ecertmail.*"):
+    for unit in UNITS.glob("ecertmail*"):
         text = unit.read_text(encoding="utf-8").replace("/opt/ecertmail/bin/ecertmail", "/bin/true")
         (tmp_path / unit.name).write_text(text, encoding="utf-8")
     done = subprocess.run([analyze, "verify", *tmp_path.iterdir()], capture_output=True, text=True, check=False)
     assert done.stderr == ""
 
 
-def test_the_exposure_is_at_most_one_and_a_half(analyze: str) -> None:
-    done = subprocess.run([analyze, "security", "--offline=yes", SERVICE], capture_output=True, text=True, check=True)
-    level = re.search(r"Overall exposure level for ecertmail.service: ([\d.]+)", done.stdout)
+@pytest.mark.parametrize("service", ["ecertmail.service", "ecertmail-backup.service"])
+def test_the_exposure_is_at_most_one_and_a_half(analyze: str, service: str) -> None:
+    command = [analyze, "security", "--offline=yes", str(UNITS / service)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    level = re.search(rf"Overall exposure level for {service}: ([\d.]+)", done.stdout)
     assert level
     assert float(level[1]) <= 1.5
 
@@ -72,6 +74,29 @@ def test_the_socket_is_required_where_it_is_enabled_and_nowhere_else() -> None:
     service = SERVICE.read_text(encoding="utf-8")
     assert "Requires=" not in service
     assert "Also=" not in service
+
+
+def test_whoever_stops_the_service_stops_the_port_too() -> None:
+    """Else the next mail starts the old version again in the middle of an upgrade."""
+    assert "\nPartOf=ecertmail.service\n" in (UNITS / "ecertmail.socket").read_text(encoding="utf-8")
+
+
+def test_the_backup_has_the_secrets_of_the_service_and_runs_without_it() -> None:
+    service, backup = (
+        SERVICE.read_text(encoding="utf-8"),
+        (UNITS / "ecertmail-backup.service").read_text(encoding="utf-8"),
+    )
+    for text in (service, backup):
+        assert "\nLoadCredential=passphrase:/etc/ecertmail/passphrase\n" in text
+        assert "\nUser=ecertmail\n" in text
+    assert "Requires=" not in backup
+    assert "Type=oneshot" in backup
+
+
+def test_the_backup_is_made_every_night_and_made_up_for() -> None:
+    text = (UNITS / "ecertmail-backup.timer").read_text(encoding="utf-8")
+    assert "\nPersistent=yes\n" in text
+    assert "\nWantedBy=timers.target\n" in text
 
 
 def test_a_manager_that_is_away_does_not_end_the_daemon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

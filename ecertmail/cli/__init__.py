@@ -29,6 +29,7 @@ class Commands(LazyGroup):
 
     places: ClassVar[dict[str, Place]] = {
         "alarm": Place("alarm", "Look at open alarms, and close them."),
+        "backup": Place("backup", "Copy everything that this node is made of."),
         "check-config": Place("install", "Check configuration, partners, keys and TLS files."),
         "command": Place("mail", "Make a mail that manages your subscriptions."),
         "delivery": Place("delivery", "Look at outgoing mails; send again or cancel."),
@@ -42,6 +43,7 @@ class Commands(LazyGroup):
         "official": Place("official", "Add, approve and suspend officials."),
         "partner": Place("partner", "Add partners, and look at their keys."),
         "report": Place("report", "Show the numbers of a month."),
+        "restore": Place("backup", "Put a backup back on an empty machine."),
         "serve": Place("service", "Run the daemon."),
         "sign": Place("mail", "Make a signed batch mail from certificate files."),
         "spool": Place("spool", "Look at received mails and the quarantine."),

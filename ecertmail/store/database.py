@@ -145,10 +145,23 @@ def _is_larger(path: Path, octets: int) -> bool:
         return False
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
-    database = Database(connection)
+def refuse_newer(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+    """Refuse a file that a newer ecertmail has migrated.
+
+    Raises:
+        StoreError: with the time of the upgrade, which says which backup is older than it.
+    """
     known = {migration.name for migration in migrations.pending(Database(memory=True))}
-    newer = sorted(migration.name for migration in migrations.applied(database) if migration.name not in known)
+    newer = [migration for migration in migrations.applied(Database(connection)) if migration.name not in known]
     if newer:
-        raise StoreError(f"{path}: was written by a newer ecertmail (it has {', '.join(newer)}); install that version")
-    migrations.apply(database)
+        names = ", ".join(sorted(migration.name for migration in newer))
+        upgraded = min(migration.applied_at for migration in newer)[:16]
+        raise StoreError(
+            f"{path}: was written by a newer ecertmail (it has {names}); install that version, or restore the last "
+            f"backup made before {upgraded} UTC, when it was upgraded: ecertmail restore BACKUP"
+        )
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+    refuse_newer(connection, path, migrations)
+    migrations.apply(Database(connection))

@@ -2,7 +2,7 @@
 
 from sqlite_utils import Database, Migrations
 
-from ecertmail.store import answers, clock, official_schema, overview, retention, subscriptions
+from ecertmail.store import answers, clock, early_schema, official_schema, overview, retention, subscriptions
 
 DOMAIN = "lower(substr(recipient, instr(recipient, '@') + 1))"
 """The domain of a delivery, as it is indexed and asked for."""
@@ -93,6 +93,7 @@ def m005_fairness(db: Database) -> None:
 
 migrations()(overview.m007_overview)
 migrations()(official_schema.m008_officials)
+migrations()(early_schema.m008_early_ledgers)
 migrations()(retention.m009_retention)
 
 
