@@ -13,7 +13,7 @@ from typing import TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ecertmail.core.profiles import PROFILES
-from ecertmail.errors import ConfigError
+from ecertmail.errors import ConfigError, unreadable
 from ecertmail.fields import Section
 from ecertmail.official import Official
 from ecertmail.official_sections import demands, unreachable
@@ -118,21 +118,33 @@ def load(file: Path) -> Config:
     """Read ecertmail.toml and every partner file.
 
     Raises:
-        ConfigError: with one line for each mistake.
+        ConfigError: with one line for each mistake in all of these files.
+        UnreadableError: a file is there and cannot be read now.
     """
     file = file.resolve()
     settings = _read(file, Settings)
-    folder = file.parent / settings.paths.partners
-    loaded = [load_partner(path) for path in sorted(folder.glob("*.toml"))]
+    loaded, mistakes = _load_partners(file.parent / settings.paths.partners)
     partners = tuple(partner for partner, _ in loaded)
     key_files = {fingerprint: path for _, files in loaded for fingerprint, path in files.items()}
     if settings.issuing.fingerprint:
         key_files.setdefault(settings.issuing.fingerprint, file.parent / settings.issuing.key_file)
     config = Config(file=file, settings=settings, partners=partners, key_files=key_files)
-    _no_shared(config.signers, config.mailboxes | {settings.keys.fingerprint})
-    if beyond_reach := unreachable(settings.officials, partners):
-        raise ConfigError("\n".join(f"{file.parent / line}" for line in beyond_reach))
+    mistakes += _shared(config.signers, config.mailboxes | {settings.keys.fingerprint})
+    mistakes += [f"{file.parent / line}" for line in unreachable(settings.officials, partners)]
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
     return config
+
+
+def _load_partners(folder: Path) -> tuple[list[tuple[Partner, dict[str, Path]]], list[str]]:
+    """Read every partner file; return what is right, and a line for each mistake."""
+    loaded, mistakes = [], []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            loaded.append(load_partner(path))
+        except ConfigError as error:
+            mistakes.append(str(error))
+    return loaded, mistakes
 
 
 def load_partner(file: Path) -> tuple[Partner, dict[str, Path]]:
@@ -167,6 +179,14 @@ def whereabouts(partner: Partner) -> str:
     return "ecertmail.toml: [issuing]" if partner.id == OWN else f"partners/{partner.id}.toml"
 
 
+def line_of(file: Path, *names: str) -> int:
+    """Return the line of a key such as `paths`, `partners` in a file; 0 where it is not set or cannot be found."""
+    try:
+        return _line(file.read_text(encoding="utf-8"), list(names))
+    except (OSError, UnicodeDecodeError):
+        return 0
+
+
 def packaged(name: str) -> Path:
     """Find a file that ships with ecertmail: inside the installed package, or at the top of a checkout."""
     inside = Path(__file__).parent / name
@@ -179,8 +199,10 @@ def _read(file: Path, kind: type[_T]) -> _T:
         return kind.model_validate(tomllib.loads(text))
     except FileNotFoundError as error:
         raise ConfigError(f"{file}: there is no such file; `ecertmail init DIR` makes one") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read ({error})") from error
+    except OSError as error:
+        raise unreadable(f"{file}: cannot be read", error) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: is not UTF-8 text ({error})") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: is not valid TOML: {error}") from error
     except ValidationError as error:
@@ -224,11 +246,13 @@ def _known_keys(kind: type[BaseModel], names: list[str]) -> list[str]:
     return sorted(kind.model_fields)
 
 
-def _no_shared(partners: tuple[Partner, ...], own: frozenset[str]) -> None:
-    """No key and no address may belong to two partners, or to a partner and us: one could speak for the other."""
+def _shared(partners: tuple[Partner, ...], own: frozenset[str]) -> list[str]:
+    """Name keys and addresses that belong to two partners, or to a partner and us: one could speak for the other."""
     owner: dict[str, str] = dict.fromkeys(own, "")
+    mistakes = []
     for partner in partners:
         for claim in (*partner.fingerprints, *partner.addresses):
             if (other := owner.setdefault(claim, partner.id)) != partner.id:
                 whose = f"partner {other}" if other else "this node"
-                raise ConfigError(f"{whereabouts(partner)}: {claim} belongs to {whose} already")
+                mistakes.append(f"{whereabouts(partner)}: {claim} belongs to {whose} already")
+    return mistakes

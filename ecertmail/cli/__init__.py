@@ -9,6 +9,7 @@ import click
 from ecertmail import __version__
 from ecertmail.cli import (
     alarm,
+    checking,
     delivery,
     inquiry,
     install,
@@ -56,6 +57,7 @@ def main(context: click.Context, config: str | None) -> None:
 
 for command in (
     *install.COMMANDS,
+    *checking.COMMANDS,
     *service.COMMANDS,
     issue.issue,
     *ledger.COMMANDS,

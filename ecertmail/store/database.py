@@ -7,7 +7,7 @@ writes through one connection: SQLite before 3.51.3 can lose commits in WAL mode
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -71,8 +71,11 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
     Raises:
         NotFoundError: there is no such file yet.
+        StoreBusyError: this user may not read it.
     """
-    if not path.is_file():
+    with guarded(path):
+        there = path.is_file()
+    if not there:
         raise NotFoundError(f"{path}: is not there yet; `ecertmail serve` makes it")
     with guarded(path):
         connection = sqlite3.connect(
@@ -98,10 +101,30 @@ def guarded(path: Path) -> Iterator[None]:
         raise StoreError(f"{path}: {error}; restore it from a backup or move it away") from error
 
 
+def refuse_newer(path: Path, migrations: Migrations) -> None:
+    """Look whether a file was written by a newer ecertmail, and change nothing.
+
+    Raises:
+        StoreError: it was.
+    """
+    with guarded(path):
+        there = path.is_file()
+    if there:
+        with closing(open_reader(path)) as connection, guarded(path):
+            _refuse_newer(Database(connection), path, migrations)
+
+
 def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
     database = Database(connection)
+    _refuse_newer(database, path, migrations)
+    migrations.apply(database)
+
+
+def _refuse_newer(database: Database, path: Path, migrations: Migrations) -> None:
     known = {migration.name for migration in migrations.pending(Database(memory=True))}
     newer = sorted(migration.name for migration in migrations.applied(database) if migration.name not in known)
     if newer:
-        raise StoreError(f"{path}: was written by a newer ecertmail (it has {', '.join(newer)}); install that version")
-    migrations.apply(database)
+        raise StoreError(
+            f"{path}: was written by a newer ecertmail (it has {', '.join(newer)}); install that version again, "
+            "or restore the backup that was made before the upgrade with `ecertmail restore`"
+        )
