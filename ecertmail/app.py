@@ -15,8 +15,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from ecertmail import assemble, commands, examining, metrics, steps
+from ecertmail import assemble, checks, commands, examining, metrics, steps
 from ecertmail import config as configuration
+from ecertmail.checks.problems import problems
+from ecertmail.checks.standing import Daemon, look
 from ecertmail.config import Config
 from ecertmail.core.door import Door, Limits
 from ecertmail.decider import Decider
@@ -25,6 +27,7 @@ from ecertmail.edge import control, smtp_in, systemd
 from ecertmail.edge.smtp_out import SmarthostSender
 from ecertmail.edge.workers import Workers
 from ecertmail.errors import EcertmailError, TemporaryError
+from ecertmail.fault import Fault
 from ecertmail.flow.intake import Intake
 from ecertmail.flow.process import Processor
 from ecertmail.issuing import Issuing
@@ -59,7 +62,8 @@ class Node:
         self._outbox = SqliteOutbox(self._ledger)
         self._seen = SpoolReader(config.spool / "spool.db")
         self._tls = assemble.listener_tls(config)
-        self._staged, self._stop, self._hup = (asyncio.Event() for _ in range(3))
+        self._staged, self._stop, self._hup, self._loaded_anew = (asyncio.Event() for _ in range(4))
+        self._places: list[str] = []
         run = self._in_ledger_thread
         self._office = steps.office(config, self._ledger, now, self._log)
         self._decider = Decider(self._processor(config), workers, run, self._staged.set, now, log)
@@ -93,8 +97,10 @@ class Node:
                 self._publish(),
                 self._report(),
                 self._reload(),
+                self._warn(),
                 self._keep_watchdog(),
             ]
+            self._places = places
             tasks = [asyncio.create_task(task) for task in loops]
             ready(places)
             systemd.notify("READY=1")
@@ -118,6 +124,7 @@ class Node:
                 self._decider.take(workers, self._processor(config))
                 self._log.info("reload.done", partners=len(config.partners))
                 self._readers.ring()
+                self._loaded_anew.set()
             systemd.notify("READY=1")
 
     def _loaded(self) -> tuple[Config, Office, Workers]:
@@ -137,6 +144,8 @@ class Node:
         """Carry out a request of the control socket, in a thread of its own."""
         if request.get("do") == "issue":
             return self._issuing.command(request)
+        if request.get("do") == "ping":
+            return {"done": "ping", "listening": self._places}
         answer = commands.carry_out(request, self._config, self._spool, self._ledger, self._log, now())
         self._loop.call_soon_threadsafe(self._staged.set)
         self._loop.call_soon_threadsafe(self._decider.arrived.set)
@@ -205,7 +214,8 @@ class Node:
                 if await self._in_ledger_thread(partial(reconciler.look, now())) + await self._in_ledger_thread(look):
                     self._staged.set()
                 self._keys = await asyncio.to_thread(examining.key_lives, self._config)
-                report = partial(reporter.report_if_due, self._keys, self._decider.openpgp, now())
+                faults = await asyncio.to_thread(self._problems)
+                report = partial(reporter.report_if_due, self._keys, self._decider.openpgp, now(), faults)
                 if await self._in_ledger_thread(report):
                     self._staged.set()
             except EcertmailError as error:
@@ -238,7 +248,23 @@ class Node:
                 raise end
 
     def _running(self) -> metrics.Running:
-        return metrics.Running(keys=self._keys, workers=self._decider.ready)
+        return metrics.Running(keys=self._keys, workers=self._decider.ready, faults=self._problems())
+
+    def _problems(self) -> list[Fault]:
+        """Return what is wrong with the node that runs here."""
+        moment = now()
+        return problems(self._config, look(self._config, moment, Daemon.RUNNING), moment)
+
+    async def _warn(self) -> None:
+        """Log once what is wrong with the configuration and yet tolerated; `ecertmail check-config` reports it."""
+        known: set[Fault] = set()
+        while True:
+            self._loaded_anew.clear()
+            for fault in await asyncio.to_thread(checks.tolerated, self._config, now()):
+                if fault not in known:
+                    self._log.warning("config.fault", fault=fault.sentence, remedy=fault.remedy)
+                known.add(fault)
+            await self._loaded_anew.wait()
 
     def _given_up(self, spool_id: str) -> None:
         self._log.warning("mail.quarantined", id=spool_id, findings="no-verdict")

@@ -16,8 +16,8 @@ class Harm(IntEnum):
 
     @property
     def severity(self) -> str:
-        """The word for people and scripts: `error` or `warning`."""
-        return "error" if self <= Harm.SECRET else "warning"
+        """The word for people and scripts: `error`, `warning` or `notice`."""
+        return "error" if self <= Harm.SECRET else "warning" if self is Harm.LATER else "notice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,11 @@ class Fault:
 def by_harm(faults: Iterable[Fault]) -> list[Fault]:
     """Return faults in order of harm, each once; those that are alike in harm keep their order."""
     return sorted(dict.fromkeys(faults), key=lambda fault: fault.harm)
+
+
+def good(faults: Iterable[Fault]) -> bool:
+    """Say whether nothing is wrong; a notice is only advice."""
+    return all(fault.harm is Harm.ADVICE for fault in faults)
 
 
 def heading(faults: Iterable[Fault]) -> str:

@@ -11,12 +11,13 @@ from ecertmail import config as configuration
 from ecertmail.config import Config
 from ecertmail.core.reply import quote
 from ecertmail.edge.templates import JinjaTemplates
-from ecertmail.errors import EcertmailError, KeyringError, StoreError, TemporaryError
+from ecertmail.errors import EcertmailError, KeyringError, NotFoundError, StoreError, TemporaryError
 from ecertmail.fault import Fault, Harm
 
 _PLACE = re.compile(r"(?P<file>/.+?)(?::(?P<line>\d+))?: (?:(?P<key>[a-z_]+(?:\.[a-z_]+)*): )?(?P<text>.+)")
 _KINDS: tuple[tuple[type[EcertmailError], str, str], ...] = (
     (KeyringError, "key", "see `ecertmail partner keys --help`, and the chapter on keys in the operator guide"),
+    (NotFoundError, "not-started", "systemctl start ecertmail, or `ecertmail serve`: it makes what is missing"),
     (StoreError, "database", "see `ecertmail status` and the chapter on backup in the operator guide"),
     (TemporaryError, "unreadable", "look at permissions, owner and free space; it may pass by itself"),
     (EcertmailError, "configuration", "change what the line names, then `ecertmail check-config` again"),

@@ -70,21 +70,29 @@ def _of_daemon(config: Config) -> list[tuple[str, int]]:
     return [(host, int(port)) for host, _, port in found]
 
 
+def service_of(config: Config) -> Path | None:
+    """Return the unit file of the service that runs this installation: its command names the configuration."""
+    for service in _units("ecertmail.service")[:1]:
+        named = re.findall(r"^ExecStart=.*?\s-C\s+(\S+)", _text(service), re.MULTILINE)
+        if any(Path(name).resolve() == config.file for name in named):
+            return service
+    return None
+
+
+def is_enabled(target: str, name: str) -> bool:
+    """Say whether a target of systemd wants a unit."""
+    return any((folder / f"{target}.wants" / name).is_symlink() for folder in UNIT_FOLDERS)
+
+
 def _of_units(config: Config) -> Iterator[tuple[str, int]]:
     """Return what enabled socket units of this installation's service listen on."""
-    if not any(_serves(service, config) for service in _units("ecertmail.service")):
+    if service_of(config) is None:
         return
     for name in ("ecertmail.socket", "ecertmail-tls.socket"):
         for unit in _units(name)[:1]:
-            if any((folder / "sockets.target.wants" / name).is_symlink() for folder in UNIT_FOLDERS):
+            if is_enabled("sockets.target", name):
                 for stream in _STREAM.finditer(_text(unit)):
                     yield (stream["host"] or "").strip("[]"), int(stream["port"])
-
-
-def _serves(service: Path, config: Config) -> bool:
-    """Say whether a service runs this installation: its command names the file."""
-    named = re.findall(r"^ExecStart=.*?\s-C\s+(\S+)", _text(service), re.MULTILINE)
-    return any(Path(name).resolve() == config.file for name in named)
 
 
 def _units(name: str) -> list[Path]:

@@ -1,7 +1,6 @@
 """The command line: reads arguments, calls the rooms below, prints what came of it.
 
-Exit codes: 0 done, 2 wrong usage, 3 a check failed, 4 not found, 5 key trouble, 6 database trouble, 75 try again later,
-78 wrong configuration, 1 anything else.
+Exit codes stand in one table, `errors.EXIT_CODES`.
 """
 
 import click
@@ -11,6 +10,7 @@ from ecertmail.cli import (
     alarm,
     checking,
     delivery,
+    doctor,
     inquiry,
     install,
     issue,
@@ -59,6 +59,7 @@ for command in (
     *install.COMMANDS,
     *checking.COMMANDS,
     *service.COMMANDS,
+    doctor.doctor,
     issue.issue,
     *ledger.COMMANDS,
     *mail.COMMANDS,

@@ -9,9 +9,9 @@ from ecertmail import app, checks
 from ecertmail.checks import loading, online
 from ecertmail.cli.common import CHECK_FAILED, config_file, json_option, pairs, show_json
 from ecertmail.config import Config
-from ecertmail.fault import Fault, Harm, by_harm, heading
+from ecertmail.fault import Fault, Harm, by_harm, good, heading
 
-_COLOURS = {"error": "red", "warning": "yellow"}
+_COLOURS = {"error": "red", "warning": "yellow", "notice": "cyan"}
 
 
 @click.command("check-config", epilog="\b\nExamples:\n  ecertmail -C /srv/ecertmail/ecertmail.toml check-config"
@@ -58,10 +58,10 @@ def _tell(config: Config | None, faults: Sequence[Fault]) -> None:
     show(faults)
     if config is not None:
         pairs(_facts(config))
-    if faults:
-        click.echo(f"The configuration has {heading(faults)}.")
-    else:
+    if good(faults):
         click.secho("The configuration is good.", fg="green")
+    else:
+        click.echo(f"The configuration has {heading(faults)}.")
 
 
 def _facts(config: Config) -> list[tuple[str, object]]:
