@@ -56,14 +56,14 @@ def _partner(config: Config, partner: Partner, now: datetime) -> Iterator[Fault]
             continue
         agreed = "" if pinned.in_force(now) else "is outside its days (not_before, not_after)"
         reasons[pinned.fingerprint] = _ended(key, now) or agreed
-    good = not all(reasons.values())
+    good = not all(reasons.values())  # a key for later, or one that was replaced, is as it should be
     for fingerprint, why in reasons.items():
         if why:
             text = f"the key {fingerprint} of partner {partner.id} {why}"
             text += "" if good else ", and it has no other: its mails are refused"
             remedy = f"ask for its new key, then `ecertmail partner keys add {partner.id} KEY_FILE`"
             place = where.partner_key(config, partner, "fingerprint" if len(partner.keys) > 1 else "keys")
-            yield Fault(code="partner-key-ended", harm=Harm.LATER if good else Harm.MAIL, text=text, remedy=remedy,
+            yield Fault(code="partner-key-ended", harm=Harm.ADVICE if good else Harm.MAIL, text=text, remedy=remedy,
                         **place)  # fmt: skip
 
 

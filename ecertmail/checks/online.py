@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import aiosmtplib
 
@@ -11,6 +12,7 @@ from ecertmail import assemble, mailboxes
 from ecertmail.checks import where
 from ecertmail.config import Config
 from ecertmail.core.mailbox import Step
+from ecertmail.delivery import Delivery, DeliveryState
 from ecertmail.edge import maildir
 from ecertmail.edge.imap import check
 from ecertmail.edge.smtp_out import SmarthostSender
@@ -28,6 +30,12 @@ _CAUSES: tuple[tuple[type[BaseException], str, str], ...] = (
     (aiosmtplib.SMTPTimeoutError, "host", "no answer: check host, port and implicit_tls, and the firewall"),
     (TimeoutError, "host", "no answer: check host, port and implicit_tls, and the firewall"),
 )
+
+_SAMPLES = tuple(
+    Delivery(id=1, kind=kind, recipient="", reverse_path="", message_id="", octets=b"", state=DeliveryState.DUE,
+             attempts=0, created_at=datetime.min.replace(tzinfo=UTC))
+    for kind in ("receipt", "push")
+)  # fmt: skip
 
 
 def faults(config: Config) -> Iterator[Fault]:
@@ -50,10 +58,10 @@ def steps(config: Config, section: MailboxSection) -> Iterator[Step]:
 
 
 async def _smarthost(config: Config) -> list[Fault]:
-    """Connect, greet, STARTTLS, log in and name our address as sender, as sending does, and take it back."""
+    """Connect, greet, STARTTLS, log in and name the envelope senders of receipts and pushes, and take them back."""
     try:
-        sender = SmarthostSender(assemble.smarthost(config))
-        await sender.rehearse(config.authority.address)
+        smarthost = assemble.outgoing(config)
+        await SmarthostSender(smarthost).rehearse(*(smarthost.reverse_path(sample) for sample in _SAMPLES))
     except (aiosmtplib.SMTPException, OSError, ValueError, EcertmailError) as error:
         return [_fault(config, error)]
     return []

@@ -24,7 +24,7 @@ _ALARMS: dict[str, tuple[Harm, str]] = {
     "subscriber": (Harm.MAIL, "mend the address, then `ecertmail subscriber resume {id}`"),
     "acknowledgement": (Harm.MAIL, "ask the partner for a key that can be encrypted to, then close {what}"),
     "mailbox": (Harm.MAIL, "ecertmail mailbox test {id}"),
-    "send": (Harm.MAIL, "ecertmail check-config --online"),
+    "smarthost": (Harm.MAIL, "ecertmail check-config --online"),
     "clock": (Harm.LATER, "timedatectl set-ntp true; then `ecertmail alarm close {what}`"),
     "inquiry": (Harm.LATER, "ecertmail inquiry show {id}"),
     "refusal": (Harm.LATER, "ecertmail lookup {id}; then `ecertmail alarm close {what}`"),
@@ -138,15 +138,15 @@ def _quota(config: Config, seen: Overview, _now: datetime) -> Iterator[Fault]:
         yield Fault(code="delayed", harm=Harm.LATER, text=text, remedy="nothing, or raise [policy] replies_per_hour")
     for address, count in seen.replies.items():
         if count >= limit:
-            text = f"{address} got {count} mails within an hour, as many as [policy] replies_per_hour allows"
+            text = f"{address} gets {count} mails within an hour, as many as [policy] replies_per_hour allows"
             yield Fault(code="quota", harm=Harm.LATER, text=text,
                         remedy="raise [policy] replies_per_hour, or look for a loop")  # fmt: skip
 
 
 def _clock(_config: Config, seen: Overview, now: datetime) -> Iterator[Fault]:
-    if seen.newest is not None and seen.newest > now + CLOCK_BACK:
+    if seen.newest_message is not None and seen.newest_message > now + CLOCK_BACK:
         text = (
-            f"the clock went back: it is {now:%Y-%m-%d %H:%M}, and the newest mail is of {seen.newest:%Y-%m-%d %H:%M}"
+            f"the clock went back: it is {now:%Y-%m-%d %H:%M}, and the newest mail is of {seen.newest_message:%Y-%m-%d %H:%M}"
         )
         yield Fault(code="clock-back", harm=Harm.MAIL, text=text, remedy="timedatectl set-ntp true")
 

@@ -90,7 +90,7 @@ def _facts(config: Config, standing: Standing, now: datetime) -> dict[str, objec
 
 
 def _label(name: str) -> str:
-    return {"problems": "subscribers"}.get(name, name.removesuffix("_seconds").replace("_", " "))
+    return {"problems": "subscriber trouble"}.get(name, name.removesuffix("_seconds").replace("_", " "))
 
 
 def _words(name: str, value: object) -> object:

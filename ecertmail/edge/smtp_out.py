@@ -89,12 +89,13 @@ class SmarthostSender:
             return _attempt(error)
         return Attempt(outcome=Attempted.SENT, reply="")
 
-    async def rehearse(self, reverse_path: str) -> None:
+    async def rehearse(self, *reverse_paths: str) -> None:
         """Do all that sending does up to MAIL FROM and take it back; the caller hears aiosmtplib's own errors."""
         client = await self._connected()
         try:
-            await client.mail(reverse_path)
-            await client.rset()
+            for reverse_path in reverse_paths:
+                await client.mail(reverse_path)
+                await client.rset()
         finally:
             await _quit(client)
 

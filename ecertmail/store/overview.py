@@ -34,7 +34,6 @@ _LOST_RECEIPTS = (
     " AND NOT EXISTS (SELECT 1 FROM alarm WHERE what='delivery:' || delivery.id) ORDER BY id"
 )
 _NEWEST_MESSAGE = "SELECT received_at FROM message WHERE seq=(SELECT max(seq) FROM message)"
-_NEWEST_DELIVERY = "SELECT created_at FROM delivery WHERE id=(SELECT max(id) FROM delivery)"
 _QUARANTINED = (
     "SELECT id, reverse_path, reason, changed_at FROM message WHERE state='quarantined' ORDER BY seq DESC LIMIT 1000"
 )
@@ -61,8 +60,8 @@ class Overview:
     """What stands where: counts by state, since when the oldest waits, and which addresses have trouble.
 
     `trouble` is address → state → how many deliveries to it came to nothing. `delayed` counts mails that are staged for
-    later, the last one due at `delayed_until`. `lost_receipts` are deliveries that failed without an alarm. `newest` is
-    the newest time that was written down, and `replies` counts the mails of the last hour to each address asked for.
+    later, the last one due at `delayed_until`. `lost_receipts` are deliveries that failed without an alarm. `replies`
+    counts the mails of the last hour to each address that was asked for, with those that wait for their turn.
     """
 
     spool: dict[str, int]
@@ -79,7 +78,7 @@ class Overview:
     delayed: int = 0
     delayed_until: datetime | None = None
     lost_receipts: tuple[int, ...] = ()
-    newest: datetime | None = None
+    newest_message: datetime | None = None
     quarantined: tuple[Quarantined, ...] = ()
     replies: Mapping[str, int] = field(default_factory=dict)
 
@@ -101,8 +100,7 @@ def read(folder: Path, now: datetime, addresses: Iterable[str] = ()) -> Overview
     with _opened(folder / "ledger.db") as ledger:
         seen |= _of_ledger(ledger, now)
         seen["replies"] = {one: _replies(ledger, one, now - timedelta(hours=1)) for one in addresses}
-    newest = (seen.pop("newest_message"), seen.pop("newest_delivery"))
-    return Overview(**seen, newest=max(filter(None, newest), default=None))
+    return Overview(**seen)
 
 
 def _of_spool(spool: Connection, now: datetime) -> dict[str, Any]:
@@ -121,7 +119,6 @@ def _of_ledger(ledger: Connection, now: datetime) -> dict[str, Any]:
     return {
         "deliveries": _counts(ledger, "delivery", "state"),
         "oldest_delivery": _moment(ledger, _OLDEST_DELIVERY),
-        "newest_delivery": _moment(ledger, _NEWEST_DELIVERY),
         "delayed": delayed,
         "delayed_until": datetime.fromisoformat(until) if until else None,
         "lost_receipts": tuple(number for (number,) in ledger.execute(_LOST_RECEIPTS, (iso(lately),))),
