@@ -148,7 +148,7 @@ BROKEN: dict[str, tuple[Break, str, str, int]] = {
                           "country", 3),
     "expired key of a partner": (expired_key, "partner-key-ended", "keys", 3),
     "revoked or missing key file": (lambda node: (node.folder / "partners/nz.asc").unlink(), "configuration", "", 78),
-    "expired own key": (own_key_expired, "own-key-ended", "[keys] fingerprint", 3),
+    "expired own key": (own_key_expired, "own-key-ended", "[keys] fingerprint", 5),
     "passphrase 0644": (mode("keys/passphrase", 0o644), "secret-mode", "[keys] passphrase_file", 3),
     "spool 0777": (mode("spool", 0o777), "folder-mode", "[paths] spool", 3),
     "GnuPG's home 0755": (mode("keys/gnupg", 0o755), "folder-mode", "[keys] home", 3),

@@ -25,13 +25,13 @@ def faults(config: Config, now: datetime) -> Iterator[Fault]:
 
 def _own(config: Config, now: datetime) -> Iterator[Fault]:
     section = config.settings.keys
-    if not config.path(section.home).is_dir():
-        return
     try:
+        if not config.path(section.home).is_dir():
+            return
         octets = GnupgKeyring(config.path(section.home)).public_key(section.fingerprint).encode()
         key = openpgp.read_public_key(octets)
-    except EcertmailError:
-        return
+    except (EcertmailError, OSError):
+        return  # loading it says why
     why = _ended(key, now)
     soon = key.expires_at is not None and key.expires_at < now + _SOON
     if not why and not soon:

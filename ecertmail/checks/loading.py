@@ -11,7 +11,7 @@ from ecertmail import config as configuration
 from ecertmail.config import Config
 from ecertmail.core.reply import quote
 from ecertmail.edge.templates import JinjaTemplates
-from ecertmail.errors import EcertmailError, KeyringError, NotFoundError, StoreError, TemporaryError
+from ecertmail.errors import EcertmailError, KeyringError, NotFoundError, StoreError, TemporaryError, UnreadableError
 from ecertmail.fault import Fault, Harm
 
 _PLACE = re.compile(r"(?P<file>/.+?)(?::(?P<line>\d+))?: (?:(?P<key>[a-z_]+(?:\.[a-z_]+)*): )?(?P<text>.+)")
@@ -37,12 +37,14 @@ def faults(config: Config) -> Iterator[Fault]:
     for part in _parts(config):
         try:
             part()
-        except EcertmailError as error:
+        except (EcertmailError, OSError) as error:
             yield from faults_of(error)
 
 
-def faults_of(error: EcertmailError) -> list[Fault]:
-    """Return a fault for each line of an error."""
+def faults_of(error: EcertmailError | OSError) -> list[Fault]:
+    """Return a fault for each line of an error; one of the operating system names the file that it is about."""
+    if isinstance(error, OSError):
+        return faults_of(UnreadableError(f"{error.filename}: cannot be used now ({error.strerror})"))
     code, remedy = next((code, remedy) for kind, code, remedy in _KINDS if isinstance(error, kind))
     made = Fault(code=code, harm=Harm.STOPS, text="", remedy=remedy, exit_code=error.exit_code)
     return [_placed(replace(made, text=line)) for line in str(error).splitlines()]

@@ -78,6 +78,7 @@ def _fault(config: Config, error: Exception) -> Fault:
         key, remedy = "starttls", 'the server wants TLS or a login first: set starttls = "required" and username'
     elif "STARTTLS" in str(error):
         key, remedy = "starttls", 'the server has no STARTTLS: set starttls = "when-offered", or implicit_tls'
-    text = f"{send.host}:{send.port}: {' '.join(str(error).split())}"
+    answer = f"{error.code} {error.message}" if isinstance(error, aiosmtplib.SMTPResponseException) else str(error)
+    text = f"{send.host}:{send.port}: {' '.join(answer.split())}"
     return Fault(code="smarthost-refuses", harm=Harm.MAIL, text=text, remedy=remedy,
                  **where.setting(config, "send", key))  # fmt: skip

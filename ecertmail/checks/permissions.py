@@ -11,6 +11,7 @@ from ecertmail import assemble
 from ecertmail.checks import where
 from ecertmail.checks.where import Place
 from ecertmail.config import Config
+from ecertmail.errors import UnreadableError
 from ecertmail.fault import Fault, Harm
 
 _OTHERS, _OTHERS_WRITE = 0o007, 0o002
@@ -24,6 +25,15 @@ def faults(config: Config, _now: datetime) -> Iterator[Fault]:
     yield from _secrets(config)
     yield from _folders(config)
     yield from _changeable(config)
+
+
+def access(folder: Path) -> Iterator[Fault]:
+    """Say whether this user may look into the spool at all."""
+    owner = _owner(folder)
+    if owner is not None and not os.access(folder, os.R_OK | os.X_OK):
+        text = f"{folder} belongs to {_name(owner)}, and {_name(os.geteuid())} runs this command and may not read it"
+        yield Fault(code="owner", harm=Harm.STOPS, text=text, remedy=f"sudo -u {_name(owner)} ecertmail …",
+                    exit_code=UnreadableError.exit_code)  # fmt: skip
 
 
 def _root(config: Config) -> Iterator[Fault]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
-from ecertmail.checks import storage
+from ecertmail.checks import permissions, storage
 from ecertmail.checks.standing import Daemon, Standing
 from ecertmail.config import Config
 from ecertmail.core.mailbox import Trouble
@@ -41,8 +41,8 @@ _WAITS = {
 
 def problems(config: Config, standing: Standing, now: datetime) -> list[Fault]:
     """Return everything that is wrong, in order of harm; an empty list means that all is good."""
-    found = [*standing.unread, *_daemon(standing), *storage.space(config.spool), *_logs(config, standing),
-             *_keys(standing), *_alarms(standing)]  # fmt: skip
+    found = [*permissions.access(config.spool), *standing.unread, *storage.space(config.spool)]
+    found += [*_daemon(standing), *_logs(config, standing), *_keys(standing), *_alarms(standing)]
     found += [fault for summary in standing.mailboxes for fault in _mailbox(config, standing, summary, now)]
     if standing.seen is not None:
         found += [fault for judge in _JUDGES for fault in judge(config, standing.seen, now)]
@@ -144,10 +144,9 @@ def _quota(config: Config, seen: Overview, _now: datetime) -> Iterator[Fault]:
 
 
 def _clock(_config: Config, seen: Overview, now: datetime) -> Iterator[Fault]:
-    if seen.newest_message is not None and seen.newest_message > now + CLOCK_BACK:
-        text = (
-            f"the clock went back: it is {now:%Y-%m-%d %H:%M}, and the newest mail is of {seen.newest_message:%Y-%m-%d %H:%M}"
-        )
+    newest = seen.newest_message
+    if newest is not None and newest > now + CLOCK_BACK:
+        text = f"the clock went back: it is {now:%Y-%m-%d %H:%M}, and the newest mail came at {newest:%Y-%m-%d %H:%M}"
         yield Fault(code="clock-back", harm=Harm.MAIL, text=text, remedy="timedatectl set-ntp true")
 
 

@@ -67,11 +67,11 @@ def look(config: Config, now: datetime, daemon: Daemon | None = None) -> Standin
         assemble.refuse_newer(config)
         seen = overview.read(config.spool, now, receipt_addresses(config))
         mailboxes, alarms = tuple(_mailboxes(config)), tuple(_alarms(config))
-    except EcertmailError as error:
+    except (EcertmailError, OSError) as error:
         unread += loading.faults_of(error)
     try:
         keys = tuple(notice.ending(examining.key_lives(config), now))
-    except EcertmailError as error:
+    except (EcertmailError, OSError) as error:
         unread += loading.faults_of(error)
     return Standing(
         daemon=_daemon(config) if daemon is None else daemon,

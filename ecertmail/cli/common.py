@@ -12,7 +12,7 @@ import click
 
 from ecertmail import config as configuration
 from ecertmail.config import Config
-from ecertmail.errors import ConfigError, EcertmailError
+from ecertmail.errors import ConfigError, EcertmailError, UnreadableError
 
 CHECK_FAILED = 3
 _PLACES = (Path("ecertmail.toml"), Path("/etc/ecertmail/ecertmail.toml"))
@@ -27,6 +27,9 @@ class Group(click.Group):
             return super().invoke(ctx)
         except EcertmailError as error:
             fail(str(error), error.exit_code)
+        except PermissionError as error:
+            sentence = f"{error.filename}: this user may not use it; run the command as the user that runs ecertmail"
+            fail(sentence, UnreadableError.exit_code)
 
 
 def fail(message: str, code: int) -> NoReturn:
