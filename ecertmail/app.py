@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from ecertmail import assemble, checks, commands, examining, metrics, steps
+from ecertmail import assemble, commands, examining, metrics, steps
 from ecertmail import config as configuration
 from ecertmail.checks.problems import problems
 from ecertmail.checks.standing import Daemon, look
+from ecertmail.checks.start_log import StartLog
 from ecertmail.config import Config
 from ecertmail.core.door import Door, Limits
 from ecertmail.decider import Decider
@@ -62,8 +63,9 @@ class Node:
         self._outbox = SqliteOutbox(self._ledger)
         self._seen = SpoolReader(config.spool / "spool.db")
         self._tls = assemble.listener_tls(config)
-        self._staged, self._stop, self._hup, self._loaded_anew = (asyncio.Event() for _ in range(4))
+        self._staged, self._stop, self._hup = (asyncio.Event() for _ in range(3))
         self._places: list[str] = []
+        self._start_log = StartLog(lambda: self._config, now, log)
         run = self._in_ledger_thread
         self._office = steps.office(config, self._ledger, now, self._log)
         self._decider = Decider(self._processor(config), workers, run, self._staged.set, now, log)
@@ -97,7 +99,7 @@ class Node:
                 self._publish(),
                 self._report(),
                 self._reload(),
-                self._warn(),
+                self._start_log.run(),
                 self._keep_watchdog(),
             ]
             self._places = places
@@ -124,7 +126,7 @@ class Node:
                 self._decider.take(workers, self._processor(config))
                 self._log.info("reload.done", partners=len(config.partners))
                 self._readers.ring()
-                self._loaded_anew.set()
+                self._start_log.ring()
             systemd.notify("READY=1")
 
     def _loaded(self) -> tuple[Config, Office, Workers]:
@@ -145,7 +147,7 @@ class Node:
         if request.get("do") == "issue":
             return self._issuing.command(request)
         if request.get("do") == "ping":
-            return {"done": "ping", "listening": self._places}
+            return {"done": "ping", "sockets": self._places if systemd.activated() else []}
         answer = commands.carry_out(request, self._config, self._spool, self._ledger, self._log, now())
         self._loop.call_soon_threadsafe(self._staged.set)
         self._loop.call_soon_threadsafe(self._decider.arrived.set)
@@ -218,7 +220,7 @@ class Node:
                 report = partial(reporter.report_if_due, self._keys, self._decider.openpgp, now(), faults)
                 if await self._in_ledger_thread(report):
                     self._staged.set()
-            except EcertmailError as error:
+            except (EcertmailError, OSError) as error:
                 self._log.error("report.waiting", error=str(error), seconds=REPORT_SECONDS)
             await asyncio.sleep(REPORT_SECONDS)
 
@@ -253,18 +255,7 @@ class Node:
     def _problems(self) -> list[Fault]:
         """Return what is wrong with the node that runs here."""
         moment = now()
-        return problems(self._config, look(self._config, moment, Daemon.RUNNING), moment)
-
-    async def _warn(self) -> None:
-        """Log once what is wrong with the configuration and yet tolerated; `ecertmail check-config` reports it."""
-        known: set[Fault] = set()
-        while True:
-            self._loaded_anew.clear()
-            for fault in await asyncio.to_thread(checks.tolerated, self._config, now()):
-                if fault not in known:
-                    self._log.warning("config.fault", fault=fault.sentence, remedy=fault.remedy)
-                known.add(fault)
-            await self._loaded_anew.wait()
+        return problems(self._config, look(self._config, moment, Daemon.RUNNING, self._keys), moment)
 
     def _given_up(self, spool_id: str) -> None:
         self._log.warning("mail.quarantined", id=spool_id, findings="no-verdict")

@@ -3,24 +3,19 @@
 Paths in it are relative to the folder of the file. A partner is a TOML file beside a key file in `partners/`.
 """
 
-import difflib
-import re
-import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict
 
 from ecertmail.core.profiles import PROFILES
-from ecertmail.errors import ConfigError, unreadable
+from ecertmail.errors import ConfigError
 from ecertmail.fields import Section
 from ecertmail.official import Official
 from ecertmail.official_sections import demands, unreachable
 from ecertmail.parties import OWN, Assurance, Authority, Demands, Encryption, Partner, PinnedKey, Policy
 from ecertmail.settings import PartnerFile, Settings
-
-_T = TypeVar("_T", bound=BaseModel)
+from ecertmail.toml_file import read
 
 
 class Config(Section):
@@ -122,7 +117,7 @@ def load(file: Path) -> Config:
         UnreadableError: a file is there and cannot be read now.
     """
     file = file.resolve()
-    settings = _read(file, Settings)
+    settings = read(file, Settings)
     loaded, mistakes = _load_partners(file.parent / settings.paths.partners)
     partners = tuple(partner for partner, _ in loaded)
     key_files = {fingerprint: path for _, files in loaded for fingerprint, path in files.items()}
@@ -151,20 +146,20 @@ def load_partner(file: Path) -> tuple[Partner, dict[str, Path]]:
     """Read one partner file; return the partner, and where each of its keys is, by fingerprint."""
     if file.stem == OWN:
         raise ConfigError(f"{file}: {OWN!r} is how this node calls itself; give the file another name")
-    read = _read(file, PartnerFile)
+    section = read(file, PartnerFile)
     partner = Partner(
         id=file.stem,
-        name=read.name,
-        country=read.country,
-        addresses=read.addresses,
-        keys=tuple(PinnedKey(**key.model_dump(exclude={"file"})) for key in read.keys),
-        issues_for=read.issues_for or (read.country,),
-        profiles=read.profiles,
-        assurance=Assurance(read.assurance),
-        encrypt=Encryption(read.encrypt),
-        demands=demands(read.officials),
+        name=section.name,
+        country=section.country,
+        addresses=section.addresses,
+        keys=tuple(PinnedKey(**key.model_dump(exclude={"file"})) for key in section.keys),
+        issues_for=section.issues_for or (section.country,),
+        profiles=section.profiles,
+        assurance=Assurance(section.assurance),
+        encrypt=Encryption(section.encrypt),
+        demands=demands(section.officials),
     )
-    return partner, {key.fingerprint: file.parent / key.file for key in read.keys}
+    return partner, {key.fingerprint: file.parent / key.file for key in section.keys}
 
 
 def demands_on(config: Config, official: Official) -> Demands | None:
@@ -179,71 +174,10 @@ def whereabouts(partner: Partner) -> str:
     return "ecertmail.toml: [issuing]" if partner.id == OWN else f"partners/{partner.id}.toml"
 
 
-def line_of(file: Path, *names: str) -> int:
-    """Return the line of a key such as `paths`, `partners` in a file; 0 where it is not set or cannot be found."""
-    try:
-        return _line(file.read_text(encoding="utf-8"), list(names))
-    except (OSError, UnicodeDecodeError):
-        return 0
-
-
 def packaged(name: str) -> Path:
     """Find a file that ships with ecertmail: inside the installed package, or at the top of a checkout."""
     inside = Path(__file__).parent / name
     return inside if inside.exists() else Path(__file__).parents[1] / {"ecertmail.toml": "config"}.get(name, "") / name
-
-
-def _read(file: Path, kind: type[_T]) -> _T:
-    try:
-        text = file.read_text(encoding="utf-8")
-        return kind.model_validate(tomllib.loads(text))
-    except FileNotFoundError as error:
-        raise ConfigError(f"{file}: there is no such file; `ecertmail init DIR` makes one") from error
-    except OSError as error:
-        raise unreadable(f"{file}: cannot be read", error) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: is not UTF-8 text ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: is not valid TOML: {error}") from error
-    except ValidationError as error:
-        lines = [_explain(file, text, kind, mistake["loc"], mistake["msg"]) for mistake in error.errors()]
-        raise ConfigError("\n".join(lines)) from error
-
-
-def _explain(file: Path, text: str, kind: type[BaseModel], place: tuple[int | str, ...], message: str) -> str:
-    """Say one mistake: file, line, key and what would be right."""
-    names = [str(part) for part in place if isinstance(part, str)]
-    line = _line(text, names)
-    where = f"{file}:{line}" if line else f"{file}"
-    if "Extra inputs" in message:
-        known = _known_keys(kind, names[:-1])
-        near = difflib.get_close_matches(names[-1], known, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-        return f"{where}: unknown key {'.'.join(names)!r}; {hint}"
-    if message == "Field required":
-        return f"{where}: the key {'.'.join(names)!r} is missing"
-    return f"{where}: {'.'.join(names)}: {message.removeprefix('Value error, ')}"
-
-
-def _line(text: str, names: list[str]) -> int:
-    """The line of a key, found by reading the file as lines; 0 when it stands nowhere."""
-    section, wanted = "", names[-1]
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\[?([\w.-]+)\]", line)
-        section = header[1] if header else section
-        at_key = re.match(rf"\s*{re.escape(wanted)}\s*=", line) and section == ".".join(names[:-1])
-        if at_key or (header and header[1] == ".".join(names)):
-            return number
-    return 0
-
-
-def _known_keys(kind: type[BaseModel], names: list[str]) -> list[str]:
-    for name in names:
-        annotation = kind.model_fields[name].annotation
-        annotation = next(iter(get_args(annotation)), annotation)  # the table of an array of tables
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            kind = annotation
-    return sorted(kind.model_fields)
 
 
 def _shared(partners: tuple[Partner, ...], own: frozenset[str]) -> list[str]:

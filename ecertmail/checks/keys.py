@@ -1,7 +1,7 @@
 """Keys that no longer count: expired, revoked, or outside the days agreed on."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from ecertmail.checks import where
@@ -12,8 +12,6 @@ from ecertmail.edge.openpgp import PublicKey
 from ecertmail.errors import EcertmailError, KeyringError
 from ecertmail.fault import Fault, Harm
 from ecertmail.parties import Partner
-
-_SOON = timedelta(days=30)
 
 
 def faults(config: Config, now: datetime) -> Iterator[Fault]:
@@ -32,19 +30,12 @@ def _own(config: Config, now: datetime) -> Iterator[Fault]:
         key = openpgp.read_public_key(octets)
     except (EcertmailError, OSError):
         return  # loading it says why
-    why = _ended(key, now)
-    soon = key.expires_at is not None and key.expires_at < now + _SOON
-    if not why and not soon:
-        return
-    text = f"this node's key {why}: partners refuse what it signs" if why else f"this node's key ends on {_day(key)}"
-    yield Fault(
-        code="own-key-ended" if why else "own-key-ends",
-        harm=Harm.MAIL if why else Harm.LATER,
-        text=text,
-        remedy=f"gpg --homedir {config.path(section.home)} --quick-set-expire {section.fingerprint} 3y, then give "
-        "partners the public key again",
-        **where.setting(config, "keys", "fingerprint"),
-    )
+    if why := _ended(key, now):
+        text = f"this node's key {why}: partners refuse what it signs"
+        remedy = f"gpg --homedir {config.path(section.home)} --quick-set-expire {section.fingerprint} 3y, then give "
+        remedy += "partners the public key again"
+        yield Fault(code="own-key-ended", harm=Harm.MAIL, text=text, remedy=remedy,
+                    **where.setting(config, "keys", "fingerprint"))  # fmt: skip
 
 
 def _partner(config: Config, partner: Partner, now: datetime) -> Iterator[Fault]:

@@ -1,4 +1,4 @@
-"""Where this node takes mail: what the running daemon says, else systemd's socket units, else the configuration."""
+"""Where this node takes mail: on the sockets that systemd passed or will pass, else where the configuration says."""
 
 import ipaddress
 import re
@@ -22,10 +22,8 @@ def listening(config: Config) -> list[tuple[str, int]]:
     listen = config.settings.listen
     if not listen.enabled:
         return []
-    if running := _of_daemon(config):
-        return running
     ports = [port for port in (listen.port, listen.tls_port) if port]
-    return list(_of_units(config)) or [(listen.host, port) for port in ports]
+    return _passed(config) or list(_of_units(config)) or [(listen.host, port) for port in ports]
 
 
 def addresses(host: str) -> set[str]:
@@ -60,12 +58,13 @@ def is_public(host: str) -> bool:
     return host in WILDCARDS or not is_loopback(host)
 
 
-def _of_daemon(config: Config) -> list[tuple[str, int]]:
+def _passed(config: Config) -> list[tuple[str, int]]:
+    """Return what systemd passed to the running daemon, as the daemon says."""
     try:
         answer = control.ask(config.spool / "control.sock", {"do": "ping"}, 5) or {}
     except EcertmailError:
         return []
-    places = answer.get("listening", [])
+    places = answer.get("sockets", [])
     found = (str(place).rpartition(":") for place in (places if isinstance(places, list) else []))
     return [(host, int(port)) for host, _, port in found]
 

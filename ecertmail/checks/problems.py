@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from ecertmail.checks import permissions, storage
 from ecertmail.checks.standing import Daemon, Standing
 from ecertmail.config import Config
+from ecertmail.core import notice
 from ecertmail.core.mailbox import Trouble
 from ecertmail.fault import Fault, Harm, by_harm
 from ecertmail.store.fetched import Summary
@@ -17,6 +18,7 @@ MESSAGE_WAITS = timedelta(minutes=5)
 DELIVERY_WAITS = timedelta(hours=4)
 CLOCK_BACK = timedelta(minutes=2)
 WAL_OCTETS = 100_000_000
+KEY_ENDED = "key-ended"
 _FEW = 5
 
 _ALARMS: dict[str, tuple[Harm, str]] = {
@@ -42,7 +44,7 @@ _WAITS = {
 def problems(config: Config, standing: Standing, now: datetime) -> list[Fault]:
     """Return everything that is wrong, in order of harm; an empty list means that all is good."""
     found = [*permissions.access(config.spool), *standing.unread, *storage.space(config.spool)]
-    found += [*_daemon(standing), *_logs(config, standing), *_keys(standing), *_alarms(standing)]
+    found += [*_daemon(standing), *_logs(config, standing), *_keys(standing, now), *_alarms(standing)]
     found += [fault for summary in standing.mailboxes for fault in _mailbox(config, standing, summary, now)]
     if standing.seen is not None:
         found += [fault for judge in _JUDGES for fault in judge(config, standing.seen, now)]
@@ -68,14 +70,18 @@ def _logs(config: Config, standing: Standing) -> Iterator[Fault]:
                         remedy=f"end what reads it (`fuser {config.spool / name}`)")  # fmt: skip
 
 
-def _keys(standing: Standing) -> Iterator[Fault]:
-    for warned in standing.keys:
-        own = warned.key.owner == "this node"
-        harm = Harm.MAIL if warned.days < 0 else Harm.LATER if warned.days <= 7 else Harm.ADVICE
-        remedy = "see the chapter on partners in the operator guide: this node's own new key"
-        if not own:
-            remedy = f"ask for the new key, then `ecertmail partner keys add {warned.key.owner.split()[-1]} KEY_FILE`"
-        yield Fault(code="key-ends", harm=harm, text=warned.sentence.removesuffix("."), remedy=remedy)
+def _keys(standing: Standing, now: datetime) -> Iterator[Fault]:
+    """Return the keys that end; one that ended is harmless where its owner has another."""
+    provided = {life.owner for life in standing.keys if life.ends_at is None or life.ends_at > now}
+    for warned in notice.ending(standing.keys, now):
+        owner = warned.key.owner
+        harm = Harm.LATER if 0 <= warned.days <= 7 else Harm.ADVICE
+        harm = Harm.MAIL if warned.days < 0 and owner not in provided else harm
+        remedy = f"ask for the new key, then `ecertmail partner keys add {owner.split()[-1]} KEY_FILE`"
+        if owner == "this node":
+            remedy = "see the chapter on partners in the operator guide: this node's own new key"
+        code = KEY_ENDED if warned.days < 0 else "key-ends"
+        yield Fault(code=code, harm=harm, text=warned.sentence.removesuffix("."), remedy=remedy)
 
 
 def _alarms(standing: Standing) -> Iterator[Fault]:

@@ -50,6 +50,7 @@ def _on_this_machine(config: Config) -> Iterator[Fault]:
         with socket.create_connection((send.host, send.port), _GREETING_SECONDS) as connection:
             connection.settimeout(_GREETING_SECONDS)
             greeting = "" if send.implicit_tls else connection.recv(512).decode("ascii", "replace")
+            connection.sendall(b"QUIT\r\n")
     except TimeoutError:
         return
     except OSError as error:

@@ -9,12 +9,11 @@ from enum import StrEnum
 from ecertmail import assemble, examining
 from ecertmail.checks import loading, storage
 from ecertmail.config import Config
-from ecertmail.core import notice
-from ecertmail.core.notice import Warned
 from ecertmail.delivery import Alarm
 from ecertmail.edge import control
 from ecertmail.errors import EcertmailError
 from ecertmail.fault import Fault
+from ecertmail.parties import KeyLife
 from ecertmail.store import overview
 from ecertmail.store.deliveries import DeliveryReader
 from ecertmail.store.fetched import FetchedReader, Summary
@@ -44,25 +43,28 @@ class Standing:
     seen: Overview | None
     mailboxes: tuple[Summary, ...]
     alarms: tuple[Alarm, ...]
-    keys: tuple[Warned, ...]
+    keys: tuple[KeyLife, ...]
     free: int | None
     log_octets: dict[str, int]
     unread: tuple[Fault, ...]
 
 
-def look(config: Config, now: datetime, daemon: Daemon | None = None) -> Standing:
+def look(
+    config: Config, now: datetime, daemon: Daemon | None = None, keys: tuple[KeyLife, ...] | None = None
+) -> Standing:
     """Look at everything that shows how a node stands; what cannot be read is a fault and hides nothing else.
 
     Args:
         config: of the node.
         now: the time.
         daemon: whether the daemon runs, if that is known; else it is asked.
+        keys: when keys end, if that is known; else GnuPG is asked.
     """
     unread: list[Fault] = []
     seen: Overview | None = None
     mailboxes: tuple[Summary, ...] = ()
     alarms: tuple[Alarm, ...] = ()
-    keys: tuple[Warned, ...] = ()
+    lives: tuple[KeyLife, ...] = ()
     try:
         assemble.refuse_newer(config)
         seen = overview.read(config.spool, now, receipt_addresses(config))
@@ -70,7 +72,7 @@ def look(config: Config, now: datetime, daemon: Daemon | None = None) -> Standin
     except (EcertmailError, OSError) as error:
         unread += loading.faults_of(error)
     try:
-        keys = tuple(notice.ending(examining.key_lives(config), now))
+        lives = examining.key_lives(config) if keys is None else keys
     except (EcertmailError, OSError) as error:
         unread += loading.faults_of(error)
     return Standing(
@@ -78,7 +80,7 @@ def look(config: Config, now: datetime, daemon: Daemon | None = None) -> Standin
         seen=seen,
         mailboxes=mailboxes,
         alarms=alarms,
-        keys=keys,
+        keys=lives,
         free=storage.free_octets(config.spool),
         log_octets={name: _size(config, f"{name}-wal") for name in DATABASES},
         unread=tuple(unread),

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TypedDict
 
-from ecertmail.config import Config, line_of, whereabouts
+from ecertmail.config import Config, whereabouts
 from ecertmail.parties import OWN, Partner
+from ecertmail.toml_file import line_of
 
 
 class Place(TypedDict, total=False):

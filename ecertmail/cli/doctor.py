@@ -6,7 +6,7 @@ import click
 
 from ecertmail import app, checks
 from ecertmail.checks import loading, units
-from ecertmail.checks.problems import problems
+from ecertmail.checks.problems import KEY_ENDED, problems
 from ecertmail.checks.standing import look
 from ecertmail.cli.checking import show
 from ecertmail.cli.common import CHECK_FAILED, config_file, json_option, show_json
@@ -28,7 +28,8 @@ def doctor(context: click.Context, as_json: bool) -> None:
     config, faults = loading.config_or_faults(config_file(context).resolve())
     if config is not None:
         now = app.now()
-        stands = problems(config, look(config, now), now)
+        stands = [one for one in problems(config, look(config, now), now) if one.code != KEY_ENDED]
+        # That a key ended is found by the checks of the configuration, which also know of revoked ones.
         faults = by_harm([*checks.configuration(config, now), *units.faults(config), *stands])
     if as_json:
         show_json({"good": good(faults), "faults": [fault.as_json() for fault in faults]})

@@ -14,6 +14,7 @@ from ecertmail.cli.mailbox import in_words
 from ecertmail.cli.standing import facts as facts_of
 from ecertmail.cli.standing import words
 from ecertmail.config import Config
+from ecertmail.core import notice
 from ecertmail.edge import log
 from ecertmail.fault import Fault, good, heading
 
@@ -80,7 +81,7 @@ def _facts(config: Config, standing: Standing, now: datetime) -> dict[str, objec
         "authority": config.authority.name,
         "daemon": standing.daemon.value,
         "partners": len(config.partners),
-        "keys": [warned.sentence for warned in standing.keys],
+        "keys": [warned.sentence for warned in notice.ending(standing.keys, now)],
         "disk_free": standing.free,
     }
     if standing.seen is not None:

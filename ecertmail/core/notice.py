@@ -20,7 +20,7 @@ from ecertmail.parties import Authority, KeyLife
 
 WARN_DAYS = (60, 30, 7)
 _MOST = 100
-_SECTIONS = frozenset({"alarm", "key-ends"})
+_SECTIONS = frozenset({"alarm", "key-ends", "key-ended"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
