@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from ecertmail.checks import problems, storage
+from ecertmail.checks import ports, problems, storage
 from ecertmail.core.mailbox import Health, Trouble
-from tests.builders import NZ_ADDRESS
+from tests.builders import NZ_ADDRESS, key_of, make_key
 from tests.installation import Installation
 from tests.scenery import REFUSED, Past
+from tests.test_systemd import SERVICE
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
@@ -131,6 +132,16 @@ def test_good_means_that_nothing_is_wrong(daemon: Installation) -> None:
     assert (fault["code"], "systemctl start ecertmail" in fault["remedy"]) == ("daemon", True)
 
 
+def test_a_key_that_was_followed_by_another_is_no_error(china: Installation, tmp_path: Path) -> None:
+    new = make_key(NZ_ADDRESS)
+    (tmp_path / "new.asc").write_text(str(new.tsk.extract_certificate()))
+    china.cli("partner", "keys", "end", "nz", key_of(NZ_ADDRESS).fingerprint, "2026-01-31")
+    [ended] = [fault for fault in faults(china) if fault["code"] == "key-ended"]
+    china.cli("partner", "keys", "add", "nz", str(tmp_path / "new.asc"), "--fingerprint", new.fingerprint)
+    [followed] = [fault for fault in faults(china) if fault["code"] == "key-ended"]
+    assert (ended["severity"], followed["severity"]) == ("error", "notice")
+
+
 def test_many_alarms_of_one_kind_are_one_line(china: Installation) -> None:
     past = Past(china.folder / "spool")
     for number in range(20):
@@ -218,6 +229,25 @@ def test_doctor_tells_configuration_and_databases_in_one_list(china: Installatio
     assert (done.exit_code, "    → chmod 600 " in done.output) == (3, True)
     shown = json.loads(china.cli("doctor", "--json").stdout)
     assert (shown["good"], shown["faults"][0]["severity"]) == (False, "error")
+
+
+def test_doctor_looks_at_the_units_of_this_installation(
+    china: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    service = SERVICE.read_text().replace("/var/lib/ecertmail/ecertmail.toml", str(china.file))
+    (tmp_path / "ecertmail.service").write_text(service)
+    monkeypatch.setattr(ports, "UNIT_FOLDERS", (tmp_path,))
+    assert "unit-disabled" in codes(china)
+    (tmp_path / "multi-user.target.wants").mkdir()
+    (tmp_path / "multi-user.target.wants/ecertmail.service").symlink_to(tmp_path / "ecertmail.service")
+    assert not [code for code in codes(china) if code.startswith("unit")]
+    old = service.replace("RestartPreventExitStatus=2 5 6 78", "RestartPreventExitStatus=2 78")
+    (tmp_path / "ecertmail.service").write_text(old)
+    assert "unit-old" in codes(china)
+
+
+def codes(installation: Installation) -> list[str]:
+    return [fault["code"] for fault in json.loads(installation.cli("doctor", "--json").stdout)["faults"]]
 
 
 def test_doctor_of_a_configuration_that_does_not_load_names_its_mistakes(china: Installation) -> None:
