@@ -17,6 +17,9 @@ from typing import Any
 
 from ecertmail import assemble, commands, examining, metrics, steps
 from ecertmail import config as configuration
+from ecertmail.checks.problems import problems
+from ecertmail.checks.standing import Daemon, look
+from ecertmail.checks.start_log import StartLog
 from ecertmail.clock import now
 from ecertmail.config import Config
 from ecertmail.core.door import Door, Limits
@@ -26,6 +29,7 @@ from ecertmail.edge import control, smtp_in, systemd
 from ecertmail.edge.smtp_out import SmarthostSender
 from ecertmail.edge.workers import Workers
 from ecertmail.errors import EcertmailError, TemporaryError
+from ecertmail.fault import Fault
 from ecertmail.flow.intake import Intake
 from ecertmail.flow.process import Processor
 from ecertmail.issuing import Issuing
@@ -49,6 +53,7 @@ class Node:
         """Open stores, keys and schemas; nothing listens yet."""
         self._config = config
         self._log = log
+        assemble.refuse_newer(config)
         workers = examining.load_workers(config, log)
         self._spool = SqliteSpool(config.spool / "spool.db", self._given_up)
         self._ledger = SqliteLedger(config.spool / "ledger.db")
@@ -57,6 +62,8 @@ class Node:
         self._tls = assemble.listener_tls(config)
         self._process = secrets.token_hex(8)
         self._staged, self._stop, self._hup = (asyncio.Event() for _ in range(3))
+        self._places: list[str] = []
+        self._start_log = StartLog(lambda: self._config, now, log)
         run = self._in_ledger_thread
         self._office = steps.office(config, self._ledger, now, self._log)
         self._decider = Decider(self._processor(config), workers, run, self._staged.set, now, log)
@@ -87,6 +94,7 @@ class Node:
                 control.serving(self._config.spool / "control.sock", self.command),
                 measuring,
             ):
+                self._places = places
                 tasks += [asyncio.create_task(loop) for loop in self._loops()]
                 ready(places)
                 systemd.notify("READY=1")
@@ -107,6 +115,7 @@ class Node:
             self._report(),
             self._retaining.run(),
             self._reload(),
+            self._start_log.run(),
             self._keep_watchdog(),
         )
 
@@ -125,6 +134,7 @@ class Node:
                 self._decider.take(workers, self._processor(config))
                 self._log.info("reload.done", partners=len(config.partners))
                 self._readers.ring()
+                self._start_log.ring()
             systemd.notify("READY=1")
 
     def _loaded(self) -> tuple[Config, Office, Workers]:
@@ -144,6 +154,8 @@ class Node:
         """Carry out a request of the control socket, in a thread of its own."""
         if request.get("do") == "issue":
             return self._issuing.command(request)
+        if request.get("do") == "ping":
+            return {"done": "ping", "sockets": self._places if systemd.activated() else []}
         answer = commands.carry_out(request, self._config, self._spool, self._ledger, self._log, now())
         self._loop.call_soon_threadsafe(self._staged.set)
         self._loop.call_soon_threadsafe(self._decider.arrived.set)
@@ -213,10 +225,11 @@ class Node:
                 if any([await self._in_ledger_thread(partial(look, now())) for look in looks]):
                     self._staged.set()
                 self._keys = await asyncio.to_thread(examining.key_lives, self._config)
-                report = partial(reporter.report_if_due, self._keys, self._decider.openpgp, now())
+                faults = await asyncio.to_thread(self._problems)
+                report = partial(reporter.report_if_due, self._keys, self._decider.openpgp, now(), faults)
                 if await self._in_ledger_thread(report):
                     self._staged.set()
-            except EcertmailError as error:
+            except (EcertmailError, OSError) as error:
                 self._log.error("report.waiting", error=str(error), seconds=REPORT_SECONDS)
             await asyncio.sleep(REPORT_SECONDS)
 
@@ -246,7 +259,12 @@ class Node:
                 raise end
 
     def _running(self) -> metrics.Running:
-        return metrics.Running(keys=self._keys, workers=self._decider.ready)
+        return metrics.Running(keys=self._keys, workers=self._decider.ready, faults=self._problems())
+
+    def _problems(self) -> list[Fault]:
+        """Return what is wrong with the node that runs here."""
+        moment = now()
+        return problems(self._config, look(self._config, moment, Daemon.RUNNING, self._keys), moment)
 
     def _given_up(self, spool_id: str) -> None:
         self._log.warning("mail.quarantined", id=spool_id, findings="no-verdict")

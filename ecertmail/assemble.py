@@ -18,7 +18,8 @@ from ecertmail.delivery import Delivery
 from ecertmail.edge import smtp_in, systemd
 from ecertmail.edge.dkim import DkimSigner
 from ecertmail.edge.smtp_out import Smarthost
-from ecertmail.errors import ConfigError, MailboxLoginError, StoreError
+from ecertmail.errors import ConfigError, MailboxLoginError, StoreBusyError, unreadable
+from ecertmail.store import database, ledger_schema, spool
 
 TOKEN_SECONDS = 30.0
 _BOUNCES = b"ecertmail: envelope senders of deliveries"
@@ -33,8 +34,11 @@ def secret(config: Config, file: str, what: str) -> str:
         try:
             octets = path.read_bytes()
         except OSError as error:
-            raise ConfigError(f"{path}: {what} cannot be read ({error.strerror})") from error
-    return octets.decode().strip()
+            raise unreadable(f"{path}: {what} cannot be read", error) from error
+    try:
+        return octets.decode().strip()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: {what} is not text in UTF-8") from error
 
 
 def token_secret(config: Config) -> bytes:
@@ -55,9 +59,17 @@ def _derived(config: Config, label: bytes) -> bytes:
 def own_secret(config: Config, file: str, what: str) -> str:
     """Read a secret that opens somebody else's door; as a file it must be for its owner only."""
     path = config.path(file)
-    if systemd.credential(path.name) is None and path.exists() and path.stat().st_mode & 0o077:
+    if systemd.credential(path.name) is None and open_to_others(path):
         raise ConfigError(f"{path}: {what} can be read by others; `chmod 600` it")
     return secret(config, file, what)
+
+
+def open_to_others(path: Path) -> bool:
+    """Say whether group or others have any right to a file or folder."""
+    try:
+        return bool(path.stat().st_mode & 0o077)
+    except OSError:
+        return False  # reading it says what is wrong
 
 
 def token(config: Config, file: str, command: Sequence[str], what: str) -> Callable[[], str] | None:
@@ -87,9 +99,12 @@ def locked(config: Config) -> Iterator[None]:
     """Hold the installation: only who holds it may write its databases.
 
     Raises:
-        StoreError: another process holds it.
+        StoreBusyError: another process holds it, or the folder cannot be written.
     """
-    config.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        config.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreBusyError(_unwritable(config.spool, error)) from error
     with holding(config.spool):
         yield
 
@@ -99,14 +114,32 @@ def holding(spool: Path) -> Iterator[None]:
     """Hold the folder of the databases.
 
     Raises:
-        StoreError: another process holds it.
+        StoreBusyError: another process holds it, or it cannot be written.
     """
-    with (spool / "lock").open("a") as file:
+    try:
+        file = (spool / "lock").open("a")
+    except OSError as error:
+        raise StoreBusyError(_unwritable(spool, error)) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StoreError(f"{spool}: another ecertmail is running on this installation") from error
+            raise StoreBusyError(f"{spool}: another ecertmail is running on this installation") from error
         yield
+
+
+def _unwritable(spool: Path, error: OSError) -> str:
+    return f"{spool}: cannot be written ({error.strerror}); it must belong to the user that runs ecertmail"
+
+
+def refuse_newer(config: Config) -> None:
+    """Look whether a newer ecertmail wrote the databases, before anything is started or migrated.
+
+    Raises:
+        StoreError: it did; the text says what to do.
+    """
+    for name, migrations in (("spool.db", spool.migrations), ("ledger.db", ledger_schema.migrations)):
+        database.refuse_newer(config.spool / name, migrations)
 
 
 def sockets(config: Config) -> list[tuple[socket, bool]]:

@@ -3,14 +3,10 @@
 Paths in it are relative to the folder of the file. A partner is a TOML file beside a key file in `partners/`.
 """
 
-import difflib
-import re
-import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict
 
 from ecertmail.core.profiles import PROFILES
 from ecertmail.errors import ConfigError
@@ -19,8 +15,7 @@ from ecertmail.official import Official
 from ecertmail.official_sections import demands, unreachable
 from ecertmail.parties import OWN, Assurance, Authority, Demands, Encryption, Partner, PinnedKey, Policy
 from ecertmail.settings import PartnerFile, Settings
-
-_T = TypeVar("_T", bound=BaseModel)
+from ecertmail.toml_file import read
 
 
 class Config(Section):
@@ -118,41 +113,53 @@ def load(file: Path) -> Config:
     """Read ecertmail.toml and every partner file.
 
     Raises:
-        ConfigError: with one line for each mistake.
+        ConfigError: with one line for each mistake in all of these files.
+        UnreadableError: a file is there and cannot be read now.
     """
     file = file.resolve()
-    settings = _read(file, Settings)
-    folder = file.parent / settings.paths.partners
-    loaded = [load_partner(path) for path in sorted(folder.glob("*.toml"))]
+    settings = read(file, Settings)
+    loaded, mistakes = _load_partners(file.parent / settings.paths.partners)
     partners = tuple(partner for partner, _ in loaded)
     key_files = {fingerprint: path for _, files in loaded for fingerprint, path in files.items()}
     if settings.issuing.fingerprint:
         key_files.setdefault(settings.issuing.fingerprint, file.parent / settings.issuing.key_file)
     config = Config(file=file, settings=settings, partners=partners, key_files=key_files)
-    _no_shared(config.signers, config.mailboxes | {settings.keys.fingerprint})
-    if beyond_reach := unreachable(settings.officials, partners):
-        raise ConfigError("\n".join(f"{file.parent / line}" for line in beyond_reach))
+    mistakes += _shared(config.signers, config.mailboxes | {settings.keys.fingerprint})
+    mistakes += [f"{file.parent / line}" for line in unreachable(settings.officials, partners)]
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
     return config
+
+
+def _load_partners(folder: Path) -> tuple[list[tuple[Partner, dict[str, Path]]], list[str]]:
+    """Read every partner file; return what is right, and a line for each mistake."""
+    loaded, mistakes = [], []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            loaded.append(load_partner(path))
+        except ConfigError as error:
+            mistakes.append(str(error))
+    return loaded, mistakes
 
 
 def load_partner(file: Path) -> tuple[Partner, dict[str, Path]]:
     """Read one partner file; return the partner, and where each of its keys is, by fingerprint."""
     if file.stem == OWN:
         raise ConfigError(f"{file}: {OWN!r} is how this node calls itself; give the file another name")
-    read = _read(file, PartnerFile)
+    section = read(file, PartnerFile)
     partner = Partner(
         id=file.stem,
-        name=read.name,
-        country=read.country,
-        addresses=read.addresses,
-        keys=tuple(PinnedKey(**key.model_dump(exclude={"file"})) for key in read.keys),
-        issues_for=read.issues_for or (read.country,),
-        profiles=read.profiles,
-        assurance=Assurance(read.assurance),
-        encrypt=Encryption(read.encrypt),
-        demands=demands(read.officials),
+        name=section.name,
+        country=section.country,
+        addresses=section.addresses,
+        keys=tuple(PinnedKey(**key.model_dump(exclude={"file"})) for key in section.keys),
+        issues_for=section.issues_for or (section.country,),
+        profiles=section.profiles,
+        assurance=Assurance(section.assurance),
+        encrypt=Encryption(section.encrypt),
+        demands=demands(section.officials),
     )
-    return partner, {key.fingerprint: file.parent / key.file for key in read.keys}
+    return partner, {key.fingerprint: file.parent / key.file for key in section.keys}
 
 
 def demands_on(config: Config, official: Official) -> Demands | None:
@@ -173,62 +180,13 @@ def packaged(name: str) -> Path:
     return inside if inside.exists() else Path(__file__).parents[1] / {"ecertmail.toml": "config"}.get(name, "") / name
 
 
-def _read(file: Path, kind: type[_T]) -> _T:
-    try:
-        text = file.read_text(encoding="utf-8")
-        return kind.model_validate(tomllib.loads(text))
-    except FileNotFoundError as error:
-        raise ConfigError(f"{file}: there is no such file; `ecertmail init DIR` makes one") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: is not valid TOML: {error}") from error
-    except ValidationError as error:
-        lines = [_explain(file, text, kind, mistake["loc"], mistake["msg"]) for mistake in error.errors()]
-        raise ConfigError("\n".join(lines)) from error
-
-
-def _explain(file: Path, text: str, kind: type[BaseModel], place: tuple[int | str, ...], message: str) -> str:
-    """Say one mistake: file, line, key and what would be right."""
-    names = [str(part) for part in place if isinstance(part, str)]
-    line = _line(text, names)
-    where = f"{file}:{line}" if line else f"{file}"
-    if "Extra inputs" in message:
-        known = _known_keys(kind, names[:-1])
-        near = difflib.get_close_matches(names[-1], known, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-        return f"{where}: unknown key {'.'.join(names)!r}; {hint}"
-    if message == "Field required":
-        return f"{where}: the key {'.'.join(names)!r} is missing"
-    return f"{where}: {'.'.join(names)}: {message.removeprefix('Value error, ')}"
-
-
-def _line(text: str, names: list[str]) -> int:
-    """The line of a key, found by reading the file as lines; 0 when it stands nowhere."""
-    section, wanted = "", names[-1]
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\[?([\w.-]+)\]", line)
-        section = header[1] if header else section
-        at_key = re.match(rf"\s*{re.escape(wanted)}\s*=", line) and section == ".".join(names[:-1])
-        if at_key or (header and header[1] == ".".join(names)):
-            return number
-    return 0
-
-
-def _known_keys(kind: type[BaseModel], names: list[str]) -> list[str]:
-    for name in names:
-        annotation = kind.model_fields[name].annotation
-        annotation = next(iter(get_args(annotation)), annotation)  # the table of an array of tables
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            kind = annotation
-    return sorted(kind.model_fields)
-
-
-def _no_shared(partners: tuple[Partner, ...], own: frozenset[str]) -> None:
-    """No key and no address may belong to two partners, or to a partner and us: one could speak for the other."""
+def _shared(partners: tuple[Partner, ...], own: frozenset[str]) -> list[str]:
+    """Name keys and addresses that belong to two partners, or to a partner and us: one could speak for the other."""
     owner: dict[str, str] = dict.fromkeys(own, "")
+    mistakes = []
     for partner in partners:
         for claim in (*partner.fingerprints, *partner.addresses):
             if (other := owner.setdefault(claim, partner.id)) != partner.id:
                 whose = f"partner {other}" if other else "this node"
-                raise ConfigError(f"{whereabouts(partner)}: {claim} belongs to {whose} already")
+                mistakes.append(f"{whereabouts(partner)}: {claim} belongs to {whose} already")
+    return mistakes

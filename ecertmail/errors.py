@@ -3,6 +3,31 @@
 A partner's mistakes are never exceptions; they are findings (`model.Finding`) that stand in the receipt.
 """
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ExitCode:
+    """An exit code, what it means, and whether a daemon that ended with it can come back by itself."""
+
+    code: int
+    means: str
+    restart_helps: bool = True
+
+
+EXIT_CODES = (
+    ExitCode(0, "done"),
+    ExitCode(1, "anything else, and a question answered with no"),
+    ExitCode(2, "wrong usage", restart_helps=False),
+    ExitCode(3, "a check failed: a receipt, a ledger, a file to sign or to issue, a mailbox, the state of this node"),
+    ExitCode(4, "not found"),
+    ExitCode(5, "key trouble: wrong passphrase, unreadable key, another fingerprint", restart_helps=False),
+    ExitCode(6, "database trouble: damaged, or of a newer version", restart_helps=False),
+    ExitCode(75, "try again later: disk full, database locked, a file that cannot be read now, another ecertmail runs"),
+    ExitCode(78, "wrong configuration; the text names file, line and key", restart_helps=False),
+)
+"""The one table of exit codes; the guide and `RestartPreventExitStatus` in the unit are compared with it."""
+
 
 class EcertmailError(Exception):
     """Anything that ecertmail itself reports as failed."""
@@ -71,7 +96,7 @@ class PassphraseError(KeyringError):
 
 
 class StoreError(PermanentError):
-    """A database is damaged, of a newer version, or held by another process."""
+    """A database is damaged, or of a newer version."""
 
     exit_code = 6
 
@@ -81,4 +106,17 @@ class WorkersError(TemporaryError):
 
 
 class StoreBusyError(TemporaryError):
-    """A database cannot take a write now: disk full, locked, or an I/O error."""
+    """A database cannot take a write now: disk full, locked, in the hand of another process, or an I/O error."""
+
+
+class UnreadableError(TemporaryError):
+    """A file is there and cannot be read now: no permission, too many open files, an I/O error."""
+
+
+def unreadable(sentence: str, error: OSError) -> EcertmailError:
+    """Return our error for a file that could not be read: lasting if it is not there, else temporary.
+
+    Wrong permissions count as temporary: a daemon that is started again reads the file as soon as they are right.
+    """
+    lasting = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError)
+    return (ConfigError if lasting else UnreadableError)(f"{sentence} ({error.strerror or error})")

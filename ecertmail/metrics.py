@@ -19,6 +19,7 @@ from prometheus_client.registry import CollectorRegistry
 from ecertmail.config import Config
 from ecertmail.edge import scrape
 from ecertmail.errors import ConfigError
+from ecertmail.fault import Fault
 from ecertmail.model import CertificateStatus
 from ecertmail.parties import KeyLife
 from ecertmail.store import overview
@@ -29,10 +30,11 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """What only the running daemon knows: its keys' ends and how many workers stand ready."""
+    """What only the running daemon knows: its keys' ends, how many workers stand ready, and what is wrong."""
 
     keys: Sequence[KeyLife]
     workers: int
+    faults: Sequence[Fault]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class Collector:
         yield from gauges(overview.read(self.folder, now), now)
         yield _one("workers", "Worker processes that mails are read in.", running.workers)
         yield _keys(running.keys, now)
+        yield _problems(running.faults)
 
 
 @asynccontextmanager
@@ -103,6 +106,12 @@ def _keys(keys: Iterable[KeyLife], now: datetime) -> GaugeMetricFamily:
         if key.ends_at is not None:
             family.add_metric((key.owner, key.fingerprint), (key.ends_at - now).total_seconds())
     return family
+
+
+def _problems(faults: Sequence[Fault]) -> GaugeMetricFamily:
+    found = Counter(fault.harm.severity for fault in faults)
+    counts = {severity: found[severity] for severity in ("error", "warning", "notice")}
+    return _many("problems", "What is wrong, as `ecertmail status` says it.", "severity", counts)
 
 
 def _one(name: str, text: str, value: float) -> GaugeMetricFamily:

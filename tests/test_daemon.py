@@ -176,7 +176,7 @@ def test_a_refused_delivery_is_tried_again_with_the_same_octets(daemon: Installa
 
 def test_a_second_daemon_on_the_same_installation_refuses_to_start(daemon: Installation) -> None:
     second = daemon.cli("serve")
-    assert second.exit_code == 6
+    assert second.exit_code == 75
     assert "another ecertmail is running" in second.output
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ecertmail.edge import systemd
+from ecertmail.errors import EXIT_CODES, TemporaryError
 from tests.builders import batch_mail, certificates_xml
 from tests.installation import Installation, Sink, until
 
@@ -55,11 +56,17 @@ def test_the_service_is_watched_reloaded_and_not_restarted_on_wrong_configuratio
         "Type=notify",
         "WatchdogSec=120",
         "ExecReload=/bin/kill -HUP $MAINPID",
-        "RestartPreventExitStatus=2 78",
         "Restart=on-failure",
     ):
         assert f"\n{line}\n" in text
     assert "\nLoadCredential=passphrase:" in text
+
+
+def test_the_service_is_not_restarted_for_what_a_restart_cannot_mend() -> None:
+    """What may pass by itself, such as a full disk, must stay out: systemd would never start the node again."""
+    [codes] = re.findall(r"^RestartPreventExitStatus=(.+)$", SERVICE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {int(code) for code in codes.split()} == {one.code for one in EXIT_CODES if not one.restart_helps}
+    assert TemporaryError.exit_code not in {one.code for one in EXIT_CODES if not one.restart_helps}
 
 
 def test_the_socket_is_port_25_under_the_name_of_mail_in_clear() -> None:

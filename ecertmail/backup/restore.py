@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,8 +140,7 @@ def _refuse_newer(plan: Plan) -> None:
     for entry, _ in plan.places:
         file, migrations = plan.backup / entry.path, _DATABASES.get(Path(entry.path).name)
         if migrations is not None and file.is_file():
-            with closing(database.open_reader(file)) as db, database.guarded(file):
-                database.refuse_newer(db, file, migrations)
+            database.refuse_newer(file, migrations)
 
 
 def _put(plan: Plan, entry: Entry, place: Path) -> None:

@@ -1,7 +1,6 @@
 """The command line: reads arguments, calls the rooms below, prints what came of it.
 
-Exit codes: 0 done, 2 wrong usage, 3 a check failed, 4 not found, 5 key trouble, 6 database trouble, 75 try again later,
-78 wrong configuration, 1 anything else.
+Exit codes stand in one table, `errors.EXIT_CODES`.
 """
 
 from typing import ClassVar
@@ -30,9 +29,10 @@ class Commands(LazyGroup):
     places: ClassVar[dict[str, Place]] = {
         "alarm": Place("alarm", "Look at open alarms, and close them."),
         "backup": Place("backup", "Copy everything that this node is made of."),
-        "check-config": Place("install", "Check configuration, partners, keys and TLS files."),
+        "check-config": Place("checking", "Check configuration, partners, keys and TLS files."),
         "command": Place("mail", "Make a mail that manages your subscriptions."),
         "delivery": Place("delivery", "Look at outgoing mails; send again or cancel."),
+        "doctor": Place("doctor", "Say what is wrong and what mends it."),
         "init": Place("install", "Make a working installation in a folder."),
         "inquiry": Place("inquiry", "Look at conversations about certificates."),
         "issue": Place("issue", "Record certificates of your own authority."),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from ecertmail.errors import ConfigError, EcertmailError
+from ecertmail.errors import ConfigError, EcertmailError, UnreadableError
 
 if TYPE_CHECKING:  # `ecertmail --help` reads no configuration
     from ecertmail.config import Config
@@ -28,6 +28,9 @@ class Group(click.Group):
             return super().invoke(ctx)
         except EcertmailError as error:
             fail(str(error), error.exit_code)
+        except PermissionError as error:
+            sentence = f"{error.filename}: this user may not use it; run the command as the user that runs ecertmail"
+            fail(sentence, UnreadableError.exit_code)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""`ecertmail init` and `ecertmail check-config`."""
+"""`ecertmail init`."""
 
 import secrets
 from pathlib import Path
@@ -6,14 +6,12 @@ from typing import Any
 
 import click
 
-from ecertmail import assemble, durable, examining, mailboxes, own_key
 from ecertmail import config as configuration
+from ecertmail import durable, own_key
 from ecertmail.cli import init_mailbox
-from ecertmail.cli.common import json_option, load, pairs, show_json
+from ecertmail.cli.common import pairs
 from ecertmail.core.address import normal
-from ecertmail.core.reply import quote
 from ecertmail.edge.keyring import GnupgKeyring
-from ecertmail.edge.templates import JinjaTemplates
 from ecertmail.errors import ConfigError
 
 
@@ -70,31 +68,3 @@ def _tell(folder: Path, fingerprint: str) -> None:
         ]
     )
     click.echo(f"\nNext: ecertmail -C {folder}/ecertmail.toml partner add …, then … check-config, then … serve")
-
-
-@click.command("check-config", epilog="\b\nExample:\n  ecertmail -C /srv/ecertmail/ecertmail.toml check-config")
-@json_option
-@click.pass_context
-def check_config(context: click.Context, as_json: bool) -> None:
-    """Check the configuration, every partner, keys, schemas, texts and TLS files; change nothing."""
-    config = load(context)
-    examining.load_examiner(config)
-    assemble.listener_tls(config)
-    mailboxes.check(config)
-    JinjaTemplates(quote.ABOVE, config.templates)
-    assemble.outgoing(config)
-    facts: list[tuple[str, object]] = [
-        ("file", config.file),
-        ("authority", f"{config.authority.name} ({config.authority.country})"),
-        ("mailboxes", ", ".join(sorted(config.mailboxes))),
-        ("listens", "yes" if config.settings.listen.enabled else "no"),
-        ("reads", ", ".join(section.name for section in config.settings.mailbox) or "no mailbox"),
-        ("key", config.settings.keys.fingerprint),
-        ("partners", len(config.partners)),
-        ("schemas", config.schemas),
-    ]
-    if as_json:
-        show_json({"ok": True, **{name: str(value) for name, value in facts}})
-        return
-    pairs(facts)
-    click.secho("The configuration is good.", fg="green")

@@ -1,20 +1,23 @@
 """`ecertmail serve` and `ecertmail status`."""
 
 import asyncio
-import contextlib
+import sys
 from datetime import datetime
 
 import click
 
 from ecertmail import clock
-from ecertmail.cli import standing
+from ecertmail.checks.problems import problems
+from ecertmail.checks.standing import Standing, look
 from ecertmail.cli.common import json_option, load, pairs, show_json
-from ecertmail.cli.mailbox import in_words, summaries
+from ecertmail.cli.mailbox import in_words
+from ecertmail.cli.standing import facts as facts_of
+from ecertmail.cli.standing import words
 from ecertmail.config import Config
 from ecertmail.core import notice
-from ecertmail.edge import control
-from ecertmail.store import overview
-from ecertmail.store.deliveries import DeliveryReader
+from ecertmail.fault import Fault, good, heading
+
+_SHOWN = 10
 
 
 @click.command(epilog="\b\nExample:\n  ecertmail -C /srv/ecertmail/ecertmail.toml serve")
@@ -42,48 +45,59 @@ def serve(context: click.Context, log_format: str | None) -> None:
     events.info("stop.done")
 
 
-@click.command(epilog="\b\nExample:\n  ecertmail status --json")
+@click.command(epilog="\b\nExamples:\n  ecertmail status\n  ecertmail status --json")
 @json_option
 @click.pass_context
 def status(context: click.Context, as_json: bool) -> None:
-    """Show whether the daemon runs, what waits and since when, what comes next, and who has problems."""
+    """Show whether all is good, what waits and since when, what comes next, and who has problems.
+
+    The first line says `good` or counts what is wrong; `ecertmail doctor` says how to mend it. Ends with 0 when
+    it could look, with 75 when the disk is full, and with 4, 6 or 75 when a database is missing, newer or unreadable.
+    """
     config = load(context)
-    facts = _facts(config)
-    if as_json:
-        show_json(facts)
-        return
-    pairs([(name.removesuffix("_seconds").replace("_", " "), _words(name, value)) for name, value in facts.items()])
-
-
-def _facts(config: Config) -> dict[str, object]:
-    from ecertmail import examining
-
     now = clock.now()
+    standing = look(config, now)
+    faults = problems(config, standing, now)
+    if as_json:
+        show_json({"good": good(faults), **_facts(config, standing, now), "faults": [one.as_json() for one in faults]})
+    else:
+        _tell(faults)
+        pairs([(_label(name), _words(name, value)) for name, value in _facts(config, standing, now).items()])
+    sys.exit(next((fault.exit_code for fault in faults if fault.exit_code), 0))
+
+
+def _tell(faults: list[Fault]) -> None:
+    """Print in one line how it stands, and what is wrong."""
+    if good(faults):
+        click.secho("good", fg="green")
+    else:
+        click.secho(f"{heading(faults)}; `ecertmail doctor` says what mends them", bold=True)
+    for fault in faults[:_SHOWN]:
+        click.echo(f"  {fault.harm.severity}: {fault.sentence}")
+    if len(faults) > _SHOWN:
+        click.echo(f"  and {len(faults) - _SHOWN} more")
+
+
+def _facts(config: Config, standing: Standing, now: datetime) -> dict[str, object]:
     facts: dict[str, object] = {
         "authority": config.authority.name,
-        "daemon": "running" if control.ask(config.spool / "control.sock", {"do": "ping"}) else "not running",
+        "daemon": standing.daemon.value,
         "partners": len(config.partners),
-        "keys": [warned.sentence for warned in notice.ending(examining.key_lives(config), now)],
-        "alarms": _alarms(config),
-        "delayed_answers": _delayed(config, now),
-        **standing.facts(overview.read(config.spool, now), now),
+        "keys": [warned.sentence for warned in notice.ending(standing.keys, now)],
+        "disk_free": standing.free,
     }
-    return facts | {f"mailbox {row.name}": in_words(row) for row in summaries(config)}
+    if standing.seen is not None:
+        facts["alarms"] = [f"{alarm.what} {alarm.text}" for alarm in standing.alarms]
+        facts["delayed_answers"] = [
+            {"count": one.count, "until": one.until.isoformat(timespec="minutes")} for one in standing.delayed
+        ]
+        facts |= facts_of(standing.seen, now)
+    return facts | {f"mailbox {row.name}": in_words(row) for row in standing.mailboxes}
 
 
-def _alarms(config: Config) -> list[str]:
-    reader = DeliveryReader(config.spool / "ledger.db")
-    alarms = [f"{alarm.what} {alarm.text}" for alarm in reader.alarms()]
-    reader.close()
-    return alarms
-
-
-def _delayed(config: Config, now: datetime) -> list[dict[str, object]]:
-    """Return how many answers wait for their turn, and until when; an empty list if none does."""
-    with contextlib.closing(DeliveryReader(config.spool / "ledger.db")) as reader:
-        delayed = reader.delayed(now)
-    return [{"count": delayed.count, "until": delayed.until.isoformat(timespec="minutes")}] if delayed else []
+def _label(name: str) -> str:
+    return {"problems": "subscriber trouble"}.get(name, name.removesuffix("_seconds").replace("_", " "))
 
 
 def _words(name: str, value: object) -> object:
-    return "none ends within 60 days" if name == "keys" and not value else standing.words(name, value)
+    return "none ends within 60 days" if name == "keys" and not value else words(name, value)

@@ -18,6 +18,7 @@ def facts(seen: Overview, now: datetime) -> dict[str, object]:
         "oldest_spooled_seconds": _age(seen.oldest_message, now),
         "deliveries": seen.deliveries,
         "oldest_delivery_seconds": _age(seen.oldest_delivery, now),
+        "delayed": seen.delayed,
         "next_runs": _runs(seen, now),
         "problems": _problems(seen),
         "officials": seen.officials,
@@ -31,6 +32,8 @@ def words(name: str, value: object) -> object:
     """Return a fact as people read it."""
     if name.endswith("_seconds"):
         return "nothing waits" if value is None else _duration(int(str(value)))
+    if name == "disk_free":
+        return "unknown" if value is None else f"{int(str(value)) // 1_000_000} MB"
     if isinstance(value, list):
         lines = [_line(one) for one in value[:_SHOWN]]
         more = [f"and {len(value) - _SHOWN} more; see --json"] if len(value) > _SHOWN else []

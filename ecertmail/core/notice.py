@@ -1,7 +1,8 @@
 """What the operator is mailed: once a day, and only when there is something to say.
 
 Keys are announced 60, 30 and 7 days before they end and when they have ended, each once; quarantined mails since the
-last report are listed with their reasons. An alarm is told when it was raised, and listed while it is open.
+last report are listed with their reasons. An alarm is told when it was raised, and listed while it is open. Another
+error is told every day while it lasts; warnings are listed in mails that go out anyway.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,11 +15,13 @@ from ecertmail.core import compose
 from ecertmail.core.compose import Draft
 from ecertmail.core.header import LOOP
 from ecertmail.delivery import Alarm
+from ecertmail.fault import Fault
 from ecertmail.parties import Authority, KeyLife
 
 WARN_DAYS = (60, 30, 7)
 _MOST = 100
 _DAY = timedelta(days=1)
+_SECTIONS = frozenset({"alarm", "key-ends", "key-ended"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,7 @@ def draft(
     now: datetime,
     message_id: str,
     alarms: Sequence[Alarm] = (),
+    faults: Sequence[Fault] = (),
 ) -> Draft:
     """Write the report.
 
@@ -100,8 +104,10 @@ def draft(
         now: the time of the report.
         message_id: with angle brackets.
         alarms: all that are open.
+        faults: what else is wrong, the worst first.
     """
-    counted = f"{len(alarms)} alarms, " if alarms else ""
+    counted = f"{len(faults)} problems, " if faults else ""
+    counted += f"{len(alarms)} alarms, " if alarms else ""
     header = {
         "From": formataddr((f"ecertmail at {authority.name}", authority.address)),
         "To": operator,
@@ -112,12 +118,21 @@ def draft(
         LOOP: authority.address,
     }
     kind, inner = compose.protected("multipart/mixed", header)
-    part = compose.multipart(kind, [compose.text(_text(keys, aside, alarms))], message_id, inner)
+    part = compose.multipart(kind, [compose.text(_text(keys, aside, alarms, faults))], message_id, inner)
     return Draft(header=header, part=part, message_id=message_id)
 
 
-def _text(keys: Sequence[Warned], aside: Sequence[SetAside], alarms: Sequence[Alarm]) -> str:
+def other(faults: Iterable[Fault]) -> list[Fault]:
+    """Leave out what has a section of its own in the report."""
+    return [fault for fault in faults if fault.code not in _SECTIONS]
+
+
+def _text(keys: Sequence[Warned], aside: Sequence[SetAside], alarms: Sequence[Alarm], faults: Sequence[Fault]) -> str:
     lines = []
+    if faults:
+        lines += ["Problems, the worst first. With what keeps the node from starting: `ecertmail doctor`.", ""]
+        lines += [f"  {fault.harm.severity}: {fault.sentence}\n    mend it: {fault.remedy}" for fault in faults[:_MOST]]
+        lines += [""]
     if alarms:
         lines += ["Alarms that are open. Each delivery: `ecertmail delivery show ID`.", ""]
         lines += [f"  {alarm.what}  since {alarm.since:%Y-%m-%d %H:%M}  {alarm.text}" for alarm in alarms[:_MOST]]

@@ -110,6 +110,16 @@ class SmarthostSender:
             return _unconnected(error)
         return Attempt(outcome=Attempted.SENT, reply="")
 
+    async def rehearse(self, *reverse_paths: str) -> None:
+        """Do all that sending does up to MAIL FROM and take it back; the caller hears aiosmtplib's own errors."""
+        client = await self._connected()
+        try:
+            for reverse_path in reverse_paths:
+                await client.mail(reverse_path)
+                await client.rset()
+        finally:
+            await _quit(client)
+
     async def close(self) -> None:
         """Say QUIT wherever there is a connection."""
         while self._idle:

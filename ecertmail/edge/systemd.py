@@ -27,9 +27,14 @@ def watchdog_seconds() -> float | None:
     return int(allowed) / 2_000_000 if allowed.isdigit() else None
 
 
+def activated() -> bool:
+    """Say whether systemd passed listening sockets to this process."""
+    return os.environ.get("LISTEN_PID") == str(os.getpid())
+
+
 def passed_sockets() -> list[tuple[str, socket.socket]]:
     """Return (FileDescriptorName, listening socket) of each socket that was passed; names may repeat."""
-    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+    if not activated():
         return []
     names = os.environ.get("LISTEN_FDNAMES", "").split(":")
     count = int(os.environ.get("LISTEN_FDS", "0"))

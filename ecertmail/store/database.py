@@ -8,7 +8,7 @@ checkpoints; readers are opened read-only and cannot.
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -111,8 +111,11 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
     Raises:
         NotFoundError: there is no such file yet.
+        StoreBusyError: this user may not read it.
     """
-    if not path.is_file():
+    with guarded(path):
+        there = path.is_file()
+    if not there:
         raise NotFoundError(f"{path}: is not there yet; `ecertmail serve` makes it")
     with guarded(path):
         connection = sqlite3.connect(
@@ -145,14 +148,28 @@ def _is_larger(path: Path, octets: int) -> bool:
         return False
 
 
-def refuse_newer(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
-    """Refuse a file that a newer ecertmail has migrated.
+def refuse_newer(path: Path, migrations: Migrations) -> None:
+    """Look whether a file was written by a newer ecertmail, and change nothing.
 
     Raises:
-        StoreError: with the time of the upgrade, which says which backup is older than it.
+        StoreError: it was.
     """
+    with guarded(path):
+        there = path.is_file()
+    if there:
+        with closing(open_reader(path)) as connection, guarded(path):
+            _refuse_newer(Database(connection), path, migrations)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+    database = Database(connection)
+    _refuse_newer(database, path, migrations)
+    migrations.apply(database)
+
+
+def _refuse_newer(database: Database, path: Path, migrations: Migrations) -> None:
     known = {migration.name for migration in migrations.pending(Database(memory=True))}
-    newer = [migration for migration in migrations.applied(Database(connection)) if migration.name not in known]
+    newer = [migration for migration in migrations.applied(database) if migration.name not in known]
     if newer:
         names = ", ".join(sorted(migration.name for migration in newer))
         upgraded = min(migration.applied_at for migration in newer)[:16]
@@ -160,8 +177,3 @@ def refuse_newer(connection: sqlite3.Connection, path: Path, migrations: Migrati
             f"{path}: was written by a newer ecertmail (it has {names}); install that version, or restore the last "
             f"backup made before {upgraded} UTC, when it was upgraded: ecertmail restore BACKUP"
         )
-
-
-def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
-    refuse_newer(connection, path, migrations)
-    migrations.apply(Database(connection))

@@ -50,6 +50,25 @@ def test_trouble_is_counted_for_thirty_days(past: Past, tmp_path: Path) -> None:
     assert overview.read(tmp_path, NOW).trouble == {"gone@x.example": {"failed": 1}}
 
 
+def test_a_receipt_that_failed_counts_until_an_alarm_tells_of_it(past: Past, tmp_path: Path) -> None:
+    past.deliver(NOW - DAY, "ecert@x.example", 1, REFUSED, "receipt")
+    past.deliver(NOW - DAY, "post@x.example", 1, REFUSED, "push")
+    past.deliver(NOW - 31 * DAY, "ecert@x.example", 1, REFUSED, "receipt")
+    assert overview.read(tmp_path, NOW).lost_receipts == (1,)
+    with past.ledger.transaction() as tx:
+        tx.raise_alarm("delivery:1", "receipt to nz: refused", NOW)
+        tx.clear_alarm("delivery:1", NOW)
+    assert overview.read(tmp_path, NOW).lost_receipts == ()
+
+
+def test_what_is_staged_for_later_is_delayed_and_counts_for_its_address(past: Past, tmp_path: Path) -> None:
+    past.stage(NOW - 2 * MINUTE, "ecert@x.example")
+    past.stage(NOW + 50 * MINUTE, "ecert@x.example")
+    seen = overview.read(tmp_path, NOW, ["ecert@x.example", "other@x.example"])
+    assert (seen.delayed, seen.delayed_until) == (1, NOW + 50 * MINUTE)
+    assert seen.replies == {"ecert@x.example": 2, "other@x.example": 0}
+
+
 def test_certificates_are_counted_by_status_and_subscribers_are_there_unless_removed(
     past: Past, tmp_path: Path
 ) -> None:
@@ -68,6 +87,11 @@ def test_certificates_are_counted_by_status_and_subscribers_are_there_unless_rem
         ("ledger.db", "SELECT state, count(*) FROM delivery GROUP BY 1"),
         ("ledger.db", overview._OLDEST_DELIVERY),
         ("ledger.db", overview._TROUBLE),
+        ("ledger.db", overview._DELAYED),
+        ("ledger.db", overview._LOST_RECEIPTS),
+        ("ledger.db", overview._REPLIES),
+        ("spool.db", overview._NEWEST_MESSAGE),
+        ("spool.db", overview._QUARANTINED),
         ("spool.db", "SELECT state, count(*) FROM message GROUP BY 1"),
         ("spool.db", overview._OLDEST_MESSAGE),
     ],
