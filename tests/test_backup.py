@@ -352,7 +352,7 @@ def test_files_from_elsewhere_go_back_to_where_they_were(china: Installation, sh
 
 
 def test_with_to_everything_is_below_one_folder_and_the_configuration_says_so(
-    china: Installation, shelf: Path, tmp_path: Path, short: Path
+    china: Installation, shelf: Path, short: Path
 ) -> None:
     spread_out(china, short / "x")
     china.start()
@@ -360,7 +360,7 @@ def test_with_to_everything_is_below_one_folder_and_the_configuration_says_so(
     made = backups.backup(china, shelf)
     for path in (china.folder, short / "x"):
         shutil.rmtree(path)
-    new = Installation(tmp_path / "new", china.port, china.sink_port)
+    new = Installation(short / "new", china.port, china.sink_port)
     done = backups.restore(made, "--to", str(new.folder))
     assert done.exit_code == 0, done.output
     assert not china.folder.exists()

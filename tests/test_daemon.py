@@ -9,6 +9,7 @@ import pytest
 from ecertmail.core import mime, read_receipt
 from ecertmail.core.read_receipt import Statement
 from ecertmail.message import SignedMessage
+from ecertmail.store import mail
 from tests.builders import NZ_ADDRESS, batch_mail, certificates_xml, make_key, sps_xml
 from tests.installation import Installation, Sink, until
 
@@ -167,7 +168,7 @@ def test_a_refused_delivery_is_tried_again_with_the_same_octets(daemon: Installa
     until(lambda: "delivery.deferred" in daemon.log)
     daemon.stop()
     with sqlite3.connect(daemon.folder / "spool/ledger.db") as db:
-        before = db.execute("SELECT octets FROM mail").fetchone()[0]
+        before = mail.octets(db, 1)
         db.execute("UPDATE delivery SET next_at='2026-01-01T00:00:00+00:00'")
     db.close()
     daemon.start()

@@ -138,7 +138,7 @@ class Watched(Crowd):
         self._room, self.most_octets = room, 0
 
     async def send(self, delivery: Delivery) -> Attempt:
-        query = "SELECT sum(length(octets)) FROM mail m JOIN delivery d ON d.mail=m.id WHERE state='sending'"
+        query = "SELECT sum(m.size) FROM mail m JOIN delivery d ON d.mail=m.id WHERE state='sending'"
         [octets] = self._room.ledger.db.rows(query)[0]
         self.most_octets = max(self.most_octets, int(str(octets)))
         return await super().send(delivery)
