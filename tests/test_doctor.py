@@ -275,7 +275,7 @@ def test_a_ledger_of_a_newer_version_ends_the_daemon_at_once_and_changes_nothing
     before = (china.folder / "spool/spool.db").read_bytes()
     done = china.cli("serve")
     assert done.exit_code == 6
-    assert "install that version again, or restore the backup that was made before the upgrade" in done.output
+    assert "install that version, or restore the last backup made before" in done.output
     assert (china.folder / "spool/spool.db").read_bytes() == before
 
 

@@ -15,11 +15,11 @@ from tests.installation import Installation, Sink, until
 
 @pytest.fixture
 def small_disk(china: Installation) -> Iterator[Path]:
-    """The spool folder on a file system of 600 kB."""
+    """The spool folder on a file system of 800 kB, which new tables in the ledger fit in."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
     folder = china.folder / "spool"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k,mode=700", "tmpfs", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", folder], check=True)
     yield folder
     china.stop()
     subprocess.run(["umount", folder], check=True)
