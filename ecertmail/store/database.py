@@ -7,9 +7,10 @@ writes through one connection: SQLite before 3.51.3 can lose commits in WAL mode
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database, Migrations
 
@@ -28,8 +29,7 @@ class Writer:
         """
         self._path = path
         self._turn = threading.Lock()
-        with guarded(path):
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        with guarded(path), _open(path, isolation_level=None) as self._db:
             path.chmod(0o600)
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
                 self._db.execute(f"PRAGMA {pragma}")
@@ -74,10 +74,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """
     if not path.is_file():
         raise NotFoundError(f"{path}: is not there yet; `ecertmail serve` makes it")
-    with guarded(path):
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=5
-        )
+    with guarded(path), _open(f"{path.absolute().as_uri()}?mode=ro", uri=True) as connection:
         connection.execute("SELECT count(*) FROM sqlite_master")
     return connection
 
@@ -98,9 +95,21 @@ def guarded(path: Path) -> Iterator[None]:
         raise StoreError(f"{path}: {error}; restore it from a backup or move it away") from error
 
 
+@contextmanager
+def _open(name: Path | str, **options: Any) -> Iterator[sqlite3.Connection]:
+    """Open a file and leave it open, unless what follows fails."""
+    connection = sqlite3.connect(name, check_same_thread=False, timeout=5, **options)
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
+
+
 def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
     database = Database(connection)
-    known = {migration.name for migration in migrations.pending(Database(memory=True))}
+    with closing(sqlite3.connect(":memory:")) as empty:
+        known = {migration.name for migration in migrations.pending(Database(empty))}
     newer = sorted(migration.name for migration in migrations.applied(database) if migration.name not in known)
     if newer:
         raise StoreError(f"{path}: was written by a newer ecertmail (it has {', '.join(newer)}); install that version")
