@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
@@ -160,7 +161,7 @@ def _configure(server: Dovecot, capability: str, token_port: int) -> None:
     entry = pwd.getpwnam(server.user)
     group = subprocess.run(["id", "-gn", server.user], capture_output=True, check=True, text=True).stdout.strip()
     files = dovecot_config.files(
-        _version(), capability, folder=folder, user=entry.pw_name, group=group, password=PASSWORD,
+        version(), capability, folder=folder, user=entry.pw_name, group=group, password=PASSWORD,
         port=server.port, tls_port=server.tls_port, token_port=token_port,
     )  # fmt: skip
     for name, text in files.items():
@@ -170,7 +171,8 @@ def _configure(server: Dovecot, capability: str, token_port: int) -> None:
     server.own(folder)
 
 
-def _version() -> str:
+@cache
+def version() -> str:
     """The version of the Dovecot on this machine, such as 2.4.1."""
     said = subprocess.run(["dovecot", "--version"], capture_output=True, check=True, text=True, env={"PATH": _PATH})
     return re.split("[- ]", said.stdout.strip())[0]

@@ -30,7 +30,7 @@ from ecertmail.store.audit import faults
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.reader import LedgerReader
-from tests.builders import CHINA, NOW, NZ_ADDRESS, certificate, key_of, new_zealand, partner, room, unexplained
+from tests.builders import CHINA, NOW, NZ_ADDRESS, certificate, key_of, new_zealand, partner, present, room, unexplained
 from tests.flow.fakes import Log, Trouble
 
 WELLINGTON = Authority(name="MPI", country="NZ", address=NZ_ADDRESS)
@@ -86,7 +86,7 @@ class Side:
     folder: Path
     authority: Authority
     partners: tuple[Partner, ...]
-    now: datetime = NOW
+    now: datetime = field(default_factory=present)
     operator: str = ""
     said: list[tuple[str, Message]] = field(default_factory=list)
     hours: Hours = field(default_factory=Hours)
