@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.machine import machine
+from tests.machine import machine, service
 from tests.machine.machine import Machine
 
 SUITES = os.environ.get("ECERTMAIL_SUITES", "bookworm trixie").split()
+SERVER = ("python3-venv", "gnupg", "sudo", "systemd", "procps")
 
 
 @pytest.fixture(scope="session", params=SUITES)
@@ -28,7 +29,8 @@ def reader(suite: str) -> Iterator[Machine]:
 def server(suite: str) -> Iterator[Machine]:
     """Where the operator guide is followed."""
     with machine.empty(suite) as made:
-        made.install("python3-venv", "gnupg", "sudo", "systemd", "procps")
+        made.install(*SERVER)
+        service.stand_in(made)
         yield made
 
 
@@ -36,7 +38,8 @@ def server(suite: str) -> Iterator[Machine]:
 def spare(suite: str) -> Iterator[Machine]:
     """The machine that takes over when the first one is lost."""
     with machine.empty(suite) as made:
-        made.install("python3-venv", "gnupg", "sudo", "systemd", "procps")
+        made.install(*SERVER)
+        service.stand_in(made)
         yield made
 
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NEEDS_SYSTEMD = re.compile(r"^(systemctl|systemd-run|journalctl) ")
-"""Commands of the documents that are left out: a root has no running systemd."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +60,9 @@ def empty(suite: str) -> Iterator[Machine]:
 
 
 def printed(document: str, heading: str) -> list[str]:
-    """The commands that stand in code blocks of a chapter, without those that need a running systemd."""
+    """The blocks of commands in a chapter, as they are printed."""
     text = (ROOT / document).read_text(encoding="utf-8")
     chapter = re.split(r"^## ", text.partition(f"\n## {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
-    lines = (
-        "\n".join(re.findall(r"^```\n(.*?)^```", chapter, re.MULTILINE | re.DOTALL)).replace("\\\n", " ").splitlines()
-    )
-    commands = [line for line in lines if line.strip() and not line.startswith("#")]
-    assert commands, f"{document}: no commands under {heading!r}"
-    return [line for line in commands if not NEEDS_SYSTEMD.match(line)]
+    blocks = re.findall(r"^```\n(.*?)^```", chapter, re.MULTILINE | re.DOTALL)
+    assert blocks, f"{document}: no commands under {heading!r}"
+    return blocks

@@ -1,44 +1,61 @@
-"""The operator guide, command by command, on a machine that has nothing else."""
+"""The operator guide on machines that have nothing else: its blocks of commands, as printed, chapter by chapter."""
+
+import subprocess
 
 import pytest
 
 from tests.machine.machine import ROOT, Machine, printed
+from tests.machine.service import RUNNING
 
 GUIDE = "docs/operator-guide.md"
-CERTIFICATE = "tests/data/sps-851-nz.xml"
-AS_SERVICE = """#!/bin/sh
-cd / && exec setpriv --reuid=ecertmail --regid=ecertmail --init-groups \\
-  env HOME=/var/lib/ecertmail CREDENTIALS_DIRECTORY=/run/credentials "$@"
-"""
-"""Runs a command as the service's user, with the passphrase as systemd would give it to the service."""
-RUNNING = """
-install -d -m 700 -o ecertmail /run/credentials
-install -m 400 -o ecertmail /etc/ecertmail/passphrase /run/credentials/
-as-service $(sed -n 's/^ExecStart=//p' /etc/systemd/system/ecertmail.service) 2>/var/log/ecertmail.log &
-trap 'kill $!; wait $!' EXIT
-for second in $(seq 60); do grep -q start.ready /var/log/ecertmail.log && break; sleep 1; done
-grep start.ready /var/log/ecertmail.log || { cat /var/log/ecertmail.log; exit 1; }
-"""
-"""Starts the daemon as the unit does; it is stopped after the last command, and must end well."""
+WHEEL = "pip wheel --no-deps ."
+WHOLE = ("sudo -u ecertmail ecertmail ledger verify", "sudo -u ecertmail ecertmail lookup NZ-2026-004711")
+"""The ledger has what was issued before."""
 
 
-def install(server: Machine) -> None:
-    """Follow the chapter `Installation` but for systemctl; the wheel is built as the guide says."""
-    assert "`pip wheel --no-deps .` in a checkout" in (ROOT / GUIDE).read_text(encoding="utf-8")
-    wheel = "python3 -m venv /tmp/build && /tmp/build/bin/pip wheel --quiet --no-deps ."
-    server.run(wheel, *printed(GUIDE, "Installation"))
-    server.write("/usr/local/bin/as-service", AS_SERVICE)
+def build(machine: Machine, version: str) -> None:
+    """Build the wheel as the guide says, with a version number."""
+    assert f"`{WHEEL}` in a checkout" in (ROOT / GUIDE).read_text(encoding="utf-8")
+    machine.run(f"sed -i 's/^version = .*/version = \"{version}\"/' pyproject.toml", "rm -f ecertmail-*.whl",
+                f"test -e /tmp/build || python3 -m venv /tmp/build; /tmp/build/bin/{WHEEL}")  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def installed(server: Machine) -> Machine:
-    """The machine with a node that has a certificate of its own in the ledger."""
-    install(server)
-    server.run(f"install -m 644 {CERTIFICATE} /tmp/certificate.xml", "as-service ecertmail issue /tmp/certificate.xml")
+def node(server: Machine) -> Machine:
+    """The machine after `Installation`, with a certificate of its own in the ledger."""
+    build(server, "0.1.0")
+    server.run(*printed(GUIDE, "Installation"))
+    server.run("install -m 644 tests/data/sps-851-nz.xml /tmp/certificate.xml",
+               "as-service ecertmail issue /tmp/certificate.xml")  # fmt: skip
     return server
 
 
-def test_installation(server: Machine, installed: Machine) -> None:
-    said = installed.run("systemd-analyze verify /etc/systemd/system/ecertmail.service", RUNNING,
-                         "as-service ecertmail check-config", "sudo -u ecertmail ecertmail status")  # fmt: skip
-    assert "running" in said
+@pytest.fixture(scope="session")
+def backed_up(node: Machine) -> Machine:
+    """The same after `Backup`, made while the daemon runs."""
+    node.run(RUNNING, *printed(GUIDE, "Backup"))
+    return node
+
+
+def test_installation(server: Machine, node: Machine) -> None:
+    units = "systemd-analyze verify /etc/systemd/system/ecertmail.service"
+    node.run(units, RUNNING, "sudo -u ecertmail ecertmail status", *WHOLE)
+
+
+def test_backup_and_restore_on_an_empty_machine(server: Machine, backed_up: Machine, spare: Machine) -> None:
+    build(spare, "0.1.0")
+    subprocess.run(["cp", "-a", backed_up.root / "var/backups/ecertmail", spare.root / "var/backups/"], check=True)
+    spare.run(*printed(GUIDE, "Restore")[:2])
+    spare.run(RUNNING, *WHOLE)
+
+
+def test_restore_on_the_same_machine(server: Machine, backed_up: Machine) -> None:
+    backed_up.run("dd if=/dev/urandom of=/var/lib/ecertmail/spool/ledger.db bs=4096 count=9 conv=notrunc status=none")
+    backed_up.run(printed(GUIDE, "Restore")[2])
+    backed_up.run(RUNNING, *WHOLE)
+
+
+def test_upgrade(server: Machine, backed_up: Machine) -> None:
+    build(backed_up, "0.1.1")
+    backed_up.run(printed(GUIDE, "Upgrade")[0])
+    assert "0.1.1" in backed_up.run(RUNNING, *WHOLE, "ecertmail --version")
