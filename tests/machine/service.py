@@ -23,9 +23,10 @@ while [ "${1#/}" = "$1" ]; do shift; done
 exec as-service "$@"
 """
 RUNNING = """
+rm -f /var/log/ecertmail.log
 as-service $(sed -n 's/^ExecStart=//p' /etc/systemd/system/ecertmail.service) 2>/var/log/ecertmail.log &
 trap 'kill $!; wait $!' EXIT
-for second in $(seq 60); do grep -q start.ready /var/log/ecertmail.log && break; sleep 1; done
+for second in $(seq 120); do grep -q start.ready /var/log/ecertmail.log 2>/dev/null && break; sleep 1; done
 grep start.ready /var/log/ecertmail.log || { cat /var/log/ecertmail.log; exit 1; }
 """
 """Starts the daemon as its unit does; after the last command it is stopped, and must end well."""
