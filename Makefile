@@ -1,8 +1,9 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+RECORDS := $(CURDIR)/.cache/records
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench test-machines tested-with clean
 
 demo: .venv/ready
 	$(BIN)/python -m ecertmail.demo
@@ -20,10 +21,19 @@ check: .venv/ready
 bench: .venv/ready
 	$(BIN)/python -m benchmarks
 
+# README and the operator guide on empty machines with Debian 12 and 13, as root; about an hour.
+test-machines: .venv/ready
+	mkdir -p $(RECORDS)
+	ECERTMAIL_RECORDS=$(RECORDS) $(BIN)/python -m pytest tests/machine
+
+# From the records of the last .ci/run and `make test-machines`.
+tested-with: .venv/ready
+	$(BIN)/python docs/tested_with.py $(RECORDS)
+
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv .cache build dist

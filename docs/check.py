@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
     path for path in ROOT.rglob("*.md") if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 ]
+_SERVERS = {"dovecot-imapd": "Dovecot", "cyrus-imapd": "Cyrus", "courier-imap": "Courier", "postfix": "Postfix"}
 
 
 def broken_links() -> Iterator[str]:
@@ -116,6 +117,21 @@ def _restart(one: errors.ExitCode) -> str:
     return ("yes" if one.restart_helps else "no") if one.code else ""
 
 
+def tested_with() -> Iterator[str]:
+    """Debian releases, Pythons and server programs that `.ci` uses, against what passed in docs/tested-with.md."""
+    scripts = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / ".ci").iterdir())
+    page = (ROOT / "docs/tested-with.md").read_text(encoding="utf-8")
+    passed = "\n".join(re.findall(r"^\|.* \d+ passed(?!.*failed).*$", page, re.MULTILINE))
+    used = {f"({release})" for release in re.findall(r"\b(?:bookworm|trixie|forky)\b", scripts)}
+    used |= {f"| {version}." for version in re.findall(r"\bpython(3\.\d+)\b", scripts)}
+    used |= {server for package, server in _SERVERS.items() if package in scripts}
+    yield from (
+        f"docs/tested-with.md: .ci uses {name.strip('|( .)')}, which did not pass"
+        for name in sorted(used)
+        if name not in passed
+    )
+
+
 def _sample(name: str) -> dict[str, Any]:
     """A sample file with its commented keys and tables taken as set."""
     text = (ROOT / name).read_text(encoding="utf-8")
@@ -163,7 +179,7 @@ def _short(document: Path) -> str:
 
 def check() -> int:
     """Print every difference; return 1 if there is one."""
-    parts = (broken_links, finding_codes, config_keys, key_tables, event_names, commands, exit_codes)
+    parts = (broken_links, finding_codes, config_keys, key_tables, event_names, commands, exit_codes, tested_with)
     problems = [problem for part in parts for problem in part()]
     for problem in problems:
         sys.stderr.write(problem + "\n")

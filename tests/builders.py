@@ -25,6 +25,7 @@ from ecertmail.ports import Outbox, Transaction
 from ecertmail.store import schemas
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+"""When the tests were loaded, perhaps an hour before a test runs: for what happened before, and for plain values."""
 CHINA = Authority(name="China Customs", country="CN", address="ecert@customs.example")
 POLICY = Policy(mailboxes=frozenset({CHINA.address}), country=CHINA.country)
 DATA = Path(__file__).parent / "data"
@@ -48,6 +49,11 @@ class Key:
 
     def sign(self, octets: bytes) -> bytes:
         return pysequoia.sign(self.tsk.signer(), octets, mode=pysequoia.SignatureMode.DETACHED)
+
+
+def present() -> datetime:
+    """This second: for what is compared with the time of a real signature."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def make_key(address: str, **options: object) -> Key:
@@ -124,11 +130,13 @@ def batch_mail(
 
 def letter(sender: str = NZ_ADDRESS, serial: str = "1", recipient: str = CHINA.address) -> outgoing.Letter:
     message_id = f"<{serial}@{sender.partition('@')[2]}>"
-    return outgoing.Letter(sender=sender, recipient=recipient, now=NOW, message_id=message_id)
+    return outgoing.Letter(sender=sender, recipient=recipient, now=present(), message_id=message_id)
 
 
 def envelope(sender: str = NZ_ADDRESS) -> Envelope:
-    return Envelope(reverse_path=sender, recipients=(CHINA.address,), source="smtp", peer="127.0.0.1", received_at=NOW)
+    return Envelope(
+        reverse_path=sender, recipients=(CHINA.address,), source="smtp", peer="127.0.0.1", received_at=present()
+    )
 
 
 @cache

@@ -11,6 +11,7 @@ from tests import installation
 from tests.desk import Desk
 from tests.dovecot import Account, Dovecot
 from tests.installation import Installation, Sink
+from tests.records import pytest_runtest_logreport  # noqa: F401 - a hook
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +63,7 @@ def poor_dovecot() -> Iterator[Dovecot]:
 @pytest.fixture
 def account(dovecot: Dovecot, request: pytest.FixtureRequest) -> Account:
     """An empty mailbox of its own for each test."""
+    request.node.user_properties.append(("server", f"Dovecot {dovecot_server.version()}"))
     return dovecot.account(f"{sha256(request.node.nodeid.encode()).hexdigest()[:12]}@customs.example")
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
@@ -20,83 +22,13 @@ import pytest
 from imapclient import IMAPClient
 
 from ecertmail.demo.node import free_ports
+from tests import dovecot_config
 from tests.installation import until
 from tests.test_tls import make_certificate
 
 PASSWORD, TOKEN = "correct-horse", "ya29.token"
 POOR = "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE LITERAL+"
 """What a server says that has neither IDLE nor MOVE nor UIDPLUS."""
-
-_CONFIG = """
-protocols = imap
-listen = 127.0.0.1
-base_dir = {folder}/run
-state_dir = {folder}/state
-log_path = {folder}/dovecot.log
-default_internal_user = {user}
-default_internal_group = {group}
-default_login_user = {user}
-first_valid_uid = 1
-auth_mechanisms = plain login xoauth2
-disable_plaintext_auth = no
-auth_failure_delay = 0
-ssl = yes
-ssl_cert = <{folder}/localhost.pem
-ssl_key = <{folder}/localhost.key
-mail_location = maildir:~/Maildir
-mail_max_userip_connections = 0
-mailbox_list_index = no
-imap_capability = {capability}
-imap_idle_notify_interval = 2 mins
-mail_plugins = quota
-protocol imap {{
-  mail_plugins = $mail_plugins imap_quota
-}}
-plugin {{
-  quota = count:User quota
-  quota_vsizes = yes
-  quota_rule = *:storage=100M
-}}
-passdb {{
-  driver = oauth2
-  mechanisms = xoauth2
-  args = {folder}/oauth2.conf
-}}
-passdb {{
-  driver = static
-  args = password={password}
-}}
-userdb {{
-  driver = static
-  args = uid={user} gid={group} home={folder}/home/%u
-}}
-service anvil {{
-  chroot =
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-service stats {{
-  chroot =
-}}
-service imap-login {{
-  chroot =
-  inet_listener imap {{
-    port = {port}
-  }}
-  inet_listener imaps {{
-    port = {tls_port}
-  }}
-}}
-"""
-_OAUTH2 = """
-tokeninfo_url = http://127.0.0.1:{port}/?token=
-introspection_mode = auth
-username_attribute = email
-active_attribute = active
-active_value = yes
-"""
-
 
 _numbers = count(1)
 """Names of files in maildirs must never come twice."""
@@ -228,13 +160,22 @@ def _configure(server: Dovecot, capability: str, token_port: int) -> None:
     make_certificate(folder, "localhost")
     entry = pwd.getpwnam(server.user)
     group = subprocess.run(["id", "-gn", server.user], capture_output=True, check=True, text=True).stdout.strip()
-    text = _CONFIG.format(folder=folder, user=entry.pw_name, group=group, capability=capability, password=PASSWORD,
-                          port=server.port, tls_port=server.tls_port)  # fmt: skip
-    (folder / "dovecot.conf").write_text(text, encoding="utf-8")
-    (folder / "oauth2.conf").write_text(_OAUTH2.format(port=token_port), encoding="utf-8")
+    files = dovecot_config.files(
+        version(), capability, folder=folder, user=entry.pw_name, group=group, password=PASSWORD,
+        port=server.port, tls_port=server.tls_port, token_port=token_port,
+    )  # fmt: skip
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
     for name in ("home", "run", "state"):
         (folder / name).mkdir()
     server.own(folder)
+
+
+@cache
+def version() -> str:
+    """The version of the Dovecot on this machine, such as 2.4.1."""
+    said = subprocess.run(["dovecot", "--version"], capture_output=True, check=True, text=True, env={"PATH": _PATH})
+    return re.split("[- ]", said.stdout.strip())[0]
 
 
 def _answers(server: Dovecot, process: subprocess.Popen[bytes]) -> bool:

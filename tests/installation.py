@@ -35,6 +35,7 @@ class Installation:
     port: int = 0
     sink_port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    readers: list[LedgerReader] = field(default_factory=list, repr=False)
 
     @property
     def file(self) -> Path:
@@ -71,7 +72,9 @@ class Installation:
         return listens(self.port)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """End the daemon with a signal and return its exit code."""
+        """End the daemon with a signal and return its exit code; close what was opened to look at its ledger."""
+        while self.readers:
+            self.readers.pop().close()
         process, self.process = self.process, None
         if process is None:
             return 0
@@ -94,7 +97,9 @@ class Installation:
         return rows
 
     def ledger(self) -> LedgerReader:
-        return LedgerReader(self.folder / "spool/ledger.db")
+        """Open the ledger to look at; it is closed when the daemon is stopped."""
+        self.readers.append(LedgerReader(self.folder / "spool/ledger.db"))
+        return self.readers[-1]
 
 
 class Sink:

@@ -1,6 +1,7 @@
 """The whole daemon from the outside: mail in by SMTP, ledger and receipt out."""
 
 import sqlite3
+from contextlib import closing
 from email import message_from_bytes
 from pathlib import Path
 
@@ -167,7 +168,7 @@ def test_a_refused_delivery_is_tried_again_with_the_same_octets(daemon: Installa
     daemon.send(batch_mail(certificates_xml("NZ/1")))
     until(lambda: "delivery.deferred" in daemon.log)
     daemon.stop()
-    with sqlite3.connect(daemon.folder / "spool/ledger.db") as db:
+    with closing(sqlite3.connect(daemon.folder / "spool/ledger.db")) as db, db:
         before = mail.octets(db, 1)
         db.execute("UPDATE delivery SET next_at='2026-01-01T00:00:00+00:00'")
     db.close()

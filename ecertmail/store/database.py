@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database, Migrations
 
@@ -40,8 +41,7 @@ class Writer:
         """
         self._path = path
         self._turn = threading.Lock()
-        with guarded(path):
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        with guarded(path), _open(path, isolation_level=None) as self._db:
             path.chmod(0o600)
             for pragma in _PRAGMAS:
                 self._db.execute(f"PRAGMA {pragma}")
@@ -117,10 +117,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         there = path.is_file()
     if not there:
         raise NotFoundError(f"{path}: is not there yet; `ecertmail serve` makes it")
-    with guarded(path):
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=5
-        )
+    with guarded(path), _open(f"{path.absolute().as_uri()}?mode=ro", uri=True) as connection:
         connection.execute("SELECT count(*) FROM sqlite_master")
     return connection
 
@@ -161,6 +158,17 @@ def refuse_newer(path: Path, migrations: Migrations) -> None:
             _refuse_newer(Database(connection), path, migrations)
 
 
+@contextmanager
+def _open(name: Path | str, **options: Any) -> Iterator[sqlite3.Connection]:
+    """Open a file and leave it open, unless what follows fails."""
+    connection = sqlite3.connect(name, check_same_thread=False, timeout=5, **options)
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
+
+
 def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
     database = Database(connection)
     _refuse_newer(database, path, migrations)
@@ -168,7 +176,8 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations)
 
 
 def _refuse_newer(database: Database, path: Path, migrations: Migrations) -> None:
-    known = {migration.name for migration in migrations.pending(Database(memory=True))}
+    with closing(sqlite3.connect(":memory:")) as empty:
+        known = {migration.name for migration in migrations.pending(Database(empty))}
     newer = [migration for migration in migrations.applied(database) if migration.name not in known]
     if newer:
         names = ", ".join(sorted(migration.name for migration in newer))

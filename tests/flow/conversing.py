@@ -1,6 +1,7 @@
 """Two nodes that talk about certificates, without mail in between: real ledgers, real signatures, plain words."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -30,7 +31,7 @@ from ecertmail.store.audit import faults
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.reader import LedgerReader
-from tests.builders import CHINA, NOW, NZ_ADDRESS, certificate, key_of, new_zealand, partner, room, unexplained
+from tests.builders import CHINA, NOW, NZ_ADDRESS, certificate, key_of, new_zealand, partner, present, room, unexplained
 from tests.flow.fakes import Log, Trouble
 
 WELLINGTON = Authority(name="MPI", country="NZ", address=NZ_ADDRESS)
@@ -86,7 +87,7 @@ class Side:
     folder: Path
     authority: Authority
     partners: tuple[Partner, ...]
-    now: datetime = NOW
+    now: datetime = field(default_factory=present)
     operator: str = ""
     said: list[tuple[str, Message]] = field(default_factory=list)
     hours: Hours = field(default_factory=Hours)
@@ -215,14 +216,14 @@ class Side:
             return [alarm.what for alarm in tx.alarms()]
 
     def kinds(self) -> list[str]:
-        reader = LedgerReader(self.folder / "ledger.db")
-        return [entry.kind for entry in reader.tail(1000)]
+        with closing(LedgerReader(self.folder / "ledger.db")) as reader:
+            return [entry.kind for entry in reader.tail(1000)]
 
     def log_faults(self) -> Iterator[str]:
         """What does not hold in the log; the certificates here have no entries that describe them."""
-        reader = LedgerReader(self.folder / "ledger.db")
-        yield from (fault for fault in faults(reader) if "certificate" not in fault and "stored version" not in fault)
-        reader.close()
+        with closing(LedgerReader(self.folder / "ledger.db")) as reader:
+            found = list(faults(reader))
+        yield from (fault for fault in found if "certificate" not in fault and "stored version" not in fault)
 
     def _announce(
         self, tx: Transaction, to: Partner, message: Message, language: Language, openpgp: OpenPgp, now: datetime

@@ -19,7 +19,7 @@ from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.reader import Found, LedgerReader
 from ecertmail.store.spool import SpoolReader
-from tests.builders import CHINA, NOW, NZ_ADDRESS, POLICY, envelope, examiner, room
+from tests.builders import CHINA, NZ_ADDRESS, POLICY, envelope, examiner, present, room
 from tests.flow.border import Border
 from tests.flow.fakes import BrittleSpool, Log, Trouble, TroubledLedger
 
@@ -31,6 +31,7 @@ class Node:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.began = present()
         self.spool = BrittleSpool(folder / "spool.db")
         self.ledger = SqliteLedger(folder / "ledger.db")
         self.outbox = SqliteOutbox(self.ledger)
@@ -46,7 +47,7 @@ class Node:
         self.border = Border(self.log)
 
     def clock(self) -> datetime:
-        return NOW + timedelta(seconds=next(self._ticks))
+        return self.began + timedelta(seconds=next(self._ticks))
 
     def receive(self, *mails: bytes, sender: str = NZ_ADDRESS) -> list[str]:
         ids = [f"m{next(self._received)}" for _ in mails]

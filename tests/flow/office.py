@@ -19,6 +19,7 @@ class Office:
     def __init__(self, folder: Path) -> None:
         self._file = folder / "ledger.db"
         self._ledger = SqliteLedger(self._file)
+        self.reader = LedgerReader(self._file)
         self.log = Log()
         self.before, self.after = Trouble(), Trouble()
 
@@ -34,20 +35,17 @@ class Office:
         return [(line["number"], line["result"], [f["code"] for f in line["findings"]]) for line in lines]
 
     def status(self, number: str) -> str:
-        [found] = self.reader().lookup(number)
+        [found] = self.reader.lookup(number)
         assert found.issuer == "self"
         return found.status
 
-    def reader(self) -> LedgerReader:
-        return LedgerReader(self._file)
-
     def kinds(self) -> list[str]:
-        reader = self.reader()
-        assert list(faults(reader)) == []
-        return [entry.kind for entry in reader.tail(10_000)]
+        assert list(faults(self.reader)) == []
+        return [entry.kind for entry in self.reader.tail(10_000)]
 
     def records(self) -> list[dict[str, Any]]:
-        return [json.loads(entry.record) for entry in self.reader().tail(10_000)]
+        return [json.loads(entry.record) for entry in self.reader.tail(10_000)]
 
     def close(self) -> None:
+        self.reader.close()
         self._ledger.close()

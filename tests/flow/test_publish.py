@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes
@@ -282,7 +283,7 @@ def bounce(desk: Desk, *days: int) -> None:
     with desk.node.ledger.transaction() as tx:
         mail = tx.put_mail(f"<bounced-{days}@customs.example>", b"", "")
         tx.stage(mail, "push", DIGEST.address, "", NOW)
-    with sqlite3.connect(desk.node.folder / "ledger.db") as db:
+    with closing(sqlite3.connect(desk.node.folder / "ledger.db")) as db, db:
         for day in days:
             at = (NOW + timedelta(days=day)).isoformat()
             db.execute("INSERT INTO attempt SELECT max(id), ?, 'bounced', '' FROM delivery", (at,))

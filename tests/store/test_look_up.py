@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def test_every_statement_goes_through_an_index(
     ledger: SqliteLedger, path: Path, statement: str, value: list[str]
 ) -> None:
     put(ledger, certificate("1"))
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         steps = [str(row[3]) for row in db.execute(f"EXPLAIN QUERY PLAN {statement}", value)]
     read = [step for step in steps if step.startswith(("SCAN", "SEARCH"))]
     assert read
