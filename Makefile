@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench bench-long clean
 
 demo: .venv/ready
 	$(BIN)/python -m ecertmail.demo
@@ -19,6 +19,9 @@ check: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks
+
+bench-long: .venv/ready
+	$(BIN)/python -m benchmarks.soak
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
