@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RECORDS := $(CURDIR)/.cache/records
 
-.PHONY: demo test check bench test-machines tested-with clean
+.PHONY: demo test check bench bench-long test-machines tested-with clean
 
 demo: .venv/ready
 	$(BIN)/python -m ecertmail.demo
@@ -29,6 +29,9 @@ test-machines: .venv/ready
 # From the records of the last .ci/run and `make test-machines`.
 tested-with: .venv/ready
 	$(BIN)/python docs/tested_with.py $(RECORDS)
+
+bench-long: .venv/ready
+	$(BIN)/python -m benchmarks.soak
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -67,7 +67,7 @@ class Workers:
 
     def _start(self) -> ProcessPool:
         context = multiprocessing.get_context("forkserver")  # a plain fork would inherit locks, threads and sockets
-        context.set_forkserver_preload(["ecertmail.examining"])
+        context.set_forkserver_preload(["ecertmail.examining", "ecertmail.store.schema_findings"])
         initial = (self._build, self._allowance.megabytes)
         return ProcessPool(self._allowance.workers, initializer=_start, initargs=initial, context=context)
 

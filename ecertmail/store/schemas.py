@@ -1,20 +1,17 @@
-"""Compiled schemas: lxml decides, thirty times faster; xmlschema only explains, and is built when first needed."""
+"""Compiled schemas: lxml decides, thirty times faster; xmlschema only explains, and is loaded when first needed."""
 
 import re
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lxml import etree
 
-from ecertmail.core.batch import MAX_FINDINGS, Schema
+from ecertmail.core.batch import Schema
 from ecertmail.core.profiles import PROFILES
 from ecertmail.errors import ConfigError
 from ecertmail.findings import Finding, FindingCode
-
-if TYPE_CHECKING:  # importing it takes a quarter of a second, which only a refusal is worth
-    import xmlschema
 
 MAX_ATTRIBUTES = 100
 
@@ -46,37 +43,12 @@ def _brief(compiled: etree.XMLSchema) -> Finding:
 
 
 def _explainer(path: Path) -> Callable[[etree._Element], list[Finding]]:
-    @cache
-    def schema() -> "xmlschema.XMLSchema":
-        import xmlschema
-
-        return xmlschema.XMLSchema(str(path), allow="local", defuse="never")
-
     def explain(root: etree._Element) -> list[Finding]:
         if any(len(element.attrib) > MAX_ATTRIBUTES for element in root.iter()):  # xmlschema would take minutes
             detail = f"an element has more than {MAX_ATTRIBUTES} attributes"
             return [Finding(code=FindingCode.SCHEMA_INVALID, detail=detail)]
-        findings: list[Finding] = []
-        for error in schema().iter_errors(root):
-            if len(findings) == MAX_FINDINGS:
-                return [*findings, Finding(code=FindingCode.TOO_MANY_FINDINGS)]
-            findings.append(_finding(error))
-        return findings or [Finding(code=FindingCode.SCHEMA_INVALID)]
+        from ecertmail.store import schema_findings
+
+        return schema_findings.explain(path, root)
 
     return explain
-
-
-def _wrong_code(error: "xmlschema.XMLSchemaValidationError") -> str:
-    """Name the value and the list, where xmlschema would print the whole list as a pattern."""
-    from xmlschema.validators import XsdPatternFacets
-
-    parent = getattr(error.validator, "parent", None)
-    if not isinstance(error.validator, XsdPatternFacets) or parent is None or not parent.name:
-        return ""
-    value = error.obj.text if isinstance(error.obj, etree._Element) else error.obj
-    return f"{str(value)[:100]!r} is not in the code list {parent.name.rpartition('}')[2]}"
-
-
-def _finding(error: "xmlschema.XMLSchemaValidationError") -> Finding:
-    reason = _wrong_code(error) or " ".join((error.reason or "").split())
-    return Finding(code=FindingCode.SCHEMA_INVALID, where=error.path or "", detail=reason[:300])
