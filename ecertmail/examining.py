@@ -44,15 +44,6 @@ class Materials:
     unexplained: frozenset[str] = frozenset()
 
 
-def materials(config: Config) -> Materials:
-    """Read every partner's key files.
-
-    Raises:
-        ConfigError: a key file cannot be used, holds another key, or cannot be encrypted to although that is required.
-    """
-    return _materials(config, pinned_keys.read(config).require())
-
-
 def _materials(config: Config, keys: Mapping[str, bytes], unexplained: Collection[str] = ()) -> Materials:
     section = config.settings.keys
     return Materials(
@@ -101,16 +92,13 @@ def load_own_key(config: Config, log: EventLog | None = None) -> OwnKey:
     return own_key.load(config.path(section.home), section.fingerprint, passphrase, log)
 
 
-def load_examiner(config: Config) -> Examiner:
-    """Load all that judging needs and SIGHUP reloads, here in this process, and able to sign; try the node's key.
+def prove_own_key(config: Config) -> bool:
+    """Load the node's key and try it; return whether partners can encrypt to the node.
 
     Raises:
-        ConfigError: a partner's key cannot be used.
         KeyringError: the node's key does not sign or decrypt.
     """
-    made_of, own = materials(config), load_own_key(config)
-    own_key.prove(own)
-    return examiner(made_of, _engine(made_of, own))
+    return own_key.prove(load_own_key(config))
 
 
 def load_workers(config: Config, log: EventLog) -> Workers:

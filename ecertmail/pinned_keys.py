@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ecertmail.config import Config, whereabouts
 from ecertmail.edge import openpgp
-from ecertmail.errors import ConfigError, KeyringError
+from ecertmail.errors import KeyringError
 from ecertmail.parties import Encryption, Partner
 
 
@@ -25,16 +25,6 @@ class PinnedKeys:
 
     keys: Mapping[str, bytes]
     troubles: tuple[KeyTrouble, ...]
-
-    def require(self) -> Mapping[str, bytes]:
-        """Return the keys.
-
-        Raises:
-            ConfigError: there is trouble with any of them; one line for each.
-        """
-        if self.troubles:
-            raise ConfigError("\n".join(trouble.text for trouble in self.troubles))
-        return self.keys
 
 
 def read(config: Config) -> PinnedKeys:

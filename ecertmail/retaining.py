@@ -24,6 +24,15 @@ EVERY = timedelta(days=1)
 Run = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
+def days_of(section: RetentionSection) -> dict[What, int]:
+    """Return after how many days each kind is removed; 0 is never."""
+    return {
+        What.SENT: section.sent_days,
+        What.ARCHIVED: section.archive_days,
+        What.QUARANTINED: section.quarantine_days,
+    }
+
+
 class Retaining:
     """Keeps both files as small as the operator wants them."""
 
@@ -62,12 +71,7 @@ class Retaining:
         """Do what is due now."""
         for db, run in self._stores:
             await run(db.shrink_wal)
-        section = self._section()
-        days = {
-            What.SENT: section.sent_days,
-            What.ARCHIVED: section.archive_days,
-            What.QUARANTINED: section.quarantine_days,
-        }
+        days = days_of(self._section())
         for retention, run in self._kinds:
             if days[retention.what] and await self._is_due(retention, run):
                 await self._remove(retention, run, timedelta(days=days[retention.what]))

@@ -147,7 +147,7 @@ BROKEN: dict[str, tuple[Break, str, str, int]] = {
     "partner's country": (replace("partners/nz.toml", 'country = "NZ"', 'country = "QQ"'), "country-unknown",
                           "country", 3),
     "expired key of a partner": (expired_key, "partner-key-ended", "keys", 3),
-    "revoked or missing key file": (lambda node: (node.folder / "partners/nz.asc").unlink(), "configuration", "", 78),
+    "revoked or missing key file": (lambda node: (node.folder / "partners/nz.asc").unlink(), "key", "", 3),
     "expired own key": (own_key_expired, "own-key-ended", "[keys] fingerprint", 5),
     "passphrase 0644": (mode("keys/passphrase", 0o644), "secret-mode", "[keys] passphrase_file", 3),
     "spool 0777": (mode("spool", 0o777), "folder-mode", "[paths] spool", 3),

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from ecertmail.backup import last
+from ecertmail.backup.last import LastBackup
 from ecertmail.checks import ports, problems, storage
 from ecertmail.core.mailbox import Health, Trouble
 from tests.builders import NZ_ADDRESS, key_of, make_key
@@ -124,6 +126,7 @@ def test_status_names_each_trouble_and_what_mends_it(
 
 
 def test_good_means_that_nothing_is_wrong(daemon: Installation) -> None:
+    last.write(daemon.folder / "spool", LastBackup(made_at=NOW, path="/backup", octets=1))
     assert (status(daemon)["good"], status(daemon)["faults"]) == (True, [])
     assert daemon.cli("status").output.startswith("good\n")
     daemon.stop()
@@ -264,7 +267,7 @@ def test_the_daily_report_tells_of_errors_every_day(china: Installation, sink: A
     china.start()
     [mail] = sink.wait_for(1)
     text = mail.decode()
-    assert "Subject: ecertmail: 1 problems" in text
+    assert "Subject: ecertmail: 2 problems" in text  # the other one is that there is no backup
     assert "1 receipts of the last 30 days failed for good" in text
     assert "mend it: ecertmail delivery show 1" in text
 

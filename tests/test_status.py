@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ecertmail.backup import last
+from ecertmail.backup.last import LastBackup
 from ecertmail.cli import standing
 from ecertmail.store.inquiries import Waiting
 from ecertmail.store.overview import Overview
@@ -120,3 +122,20 @@ def test_a_report_that_cannot_be_made_overwrites_nothing(china: Installation) ->
     missing = china.cli("report", "--month", "2026-02", "--html", str(file))
     assert (missing.exit_code, file.read_text()) == (4, "the last one")
     assert china.cli("report", "--month", "2026-13").exit_code == 2
+
+
+def test_status_shows_what_retention_keeps_and_how_large_the_databases_are(busy: Installation) -> None:
+    assert json.loads(busy.cli("status", "--json").stdout)["retention"] == []
+    busy.set("# sent_days = 0", "90")
+    facts = json.loads(busy.cli("status", "--json").stdout)
+    assert facts["retention"] == [{"what": "sent", "days": 90}]
+    assert {file["name"] for file in facts["databases"]} == {"ledger.db", "spool.db"}
+    assert "retention sent mails are kept 90 days" in told(busy)
+
+
+def test_the_age_of_the_last_backup_is_shown_and_an_old_one_is_a_warning(busy: Installation) -> None:
+    assert "last backup never" in told(busy)
+    for age, warned in ((timedelta(hours=20), False), (timedelta(days=4), True)):
+        last.write(busy.folder / "spool", LastBackup(made_at=NOW - age, path="/backup", octets=1))
+        faults = json.loads(busy.cli("status", "--json").stdout)["faults"]
+        assert ("backup" in {fault["code"] for fault in faults}) is warned

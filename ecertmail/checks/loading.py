@@ -1,4 +1,7 @@
-"""What keeps the daemon from starting: everything that it loads is loaded here, and each failure is a fault."""
+"""What the daemon loads at its start is loaded here, and each failure is a fault.
+
+A partner's key that cannot be used stops the mail of that partner only; everything else keeps the daemon from starting.
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -6,13 +9,21 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ecertmail import assemble, examining, mailboxes
+from ecertmail import assemble, examining, mailboxes, pinned_keys
 from ecertmail import config as configuration
 from ecertmail.config import Config
 from ecertmail.core.reply import quote
 from ecertmail.edge.templates import JinjaTemplates
-from ecertmail.errors import EcertmailError, KeyringError, NotFoundError, StoreError, TemporaryError, UnreadableError
+from ecertmail.errors import (
+    EcertmailError,
+    KeyringError,
+    NotFoundError,
+    StoreError,
+    TemporaryError,
+    UnreadableError,
+)
 from ecertmail.fault import Fault, Harm
+from ecertmail.store import schemas
 
 _PLACE = re.compile(r"(?P<file>/.+?)(?::(?P<line>\d+))?: (?:(?P<key>[a-z_]+(?:\.[a-z_]+)*): )?(?P<text>.+)")
 _KINDS: tuple[tuple[type[EcertmailError], str, str], ...] = (
@@ -34,6 +45,9 @@ def config_or_faults(file: Path) -> tuple[Config | None, list[Fault]]:
 
 def faults(config: Config) -> Iterator[Fault]:
     """Load all that the daemon loads at its start, each part by itself, so that one failure hides no other."""
+    for trouble in pinned_keys.read(config).troubles:
+        remedy = f"ask for another key, then `ecertmail partner keys add {trouble.partner} KEYFILE`"
+        yield _placed(Fault(code="key", harm=Harm.MAIL, text=trouble.text, remedy=remedy))
     for part in _parts(config):
         try:
             part()
@@ -52,9 +66,8 @@ def faults_of(error: EcertmailError | OSError) -> list[Fault]:
 
 def _parts(config: Config) -> Iterator[Callable[[], object]]:
     yield partial(assemble.refuse_newer, config)
-    for partner in config.partners:  # one by one: a broken key file must not hide the next
-        yield partial(examining.materials, config.model_copy(update={"partners": (partner,)}))
-    yield partial(examining.load_examiner, config)
+    yield partial(examining.prove_own_key, config)
+    yield partial(schemas.load, config.schemas)
     yield partial(assemble.listener_tls, config)
     for mailbox in config.settings.mailbox or (None,):
         sections = () if mailbox is None else (mailbox,)

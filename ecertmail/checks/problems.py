@@ -16,6 +16,7 @@ from ecertmail.subscription import SubscriptionState
 
 MESSAGE_WAITS = timedelta(minutes=5)
 DELIVERY_WAITS = timedelta(hours=4)
+BACKUP_AGE = timedelta(days=3)
 CLOCK_BACK = timedelta(minutes=2)
 WAL_OCTETS = 100_000_000
 KEY_ENDED = "key-ended"
@@ -45,6 +46,7 @@ def problems(config: Config, standing: Standing, now: datetime) -> list[Fault]:
     """Return everything that is wrong, in order of harm; an empty list means that all is good."""
     found = [*permissions.access(config.spool), *standing.unread, *storage.space(config.spool)]
     found += [*_daemon(standing), *_logs(config, standing), *_keys(standing, now), *_alarms(standing)]
+    found += _backup(standing, now)
     found += [fault for summary in standing.mailboxes for fault in _mailbox(config, standing, summary, now)]
     if standing.seen is not None:
         found += [fault for judge in _JUDGES for fault in judge(config, standing.seen, now)]
@@ -68,6 +70,16 @@ def _logs(config: Config, standing: Standing) -> Iterator[Fault]:
             text = f"{config.spool / name}-wal has {octets // 1_000_000} MB: some program reads the database for long"
             yield Fault(code="wal", harm=Harm.LATER, text=text,
                         remedy=f"end what reads it (`fuser {config.spool / name}`)")  # fmt: skip
+
+
+def _backup(standing: Standing, now: datetime) -> Iterator[Fault]:
+    made = standing.backup
+    remedy = "ecertmail backup DIR, every night: see the chapter on backup in the operator guide"
+    if made is None:
+        yield Fault(code="backup", harm=Harm.ADVICE, text="no backup of this node was ever made", remedy=remedy)
+    elif made.made_at < now - BACKUP_AGE:
+        text = f"the last backup was made at {made.made_at:%Y-%m-%d %H:%M}"
+        yield Fault(code="backup", harm=Harm.LATER, text=text, remedy=remedy)
 
 
 def _keys(standing: Standing, now: datetime) -> Iterator[Fault]:

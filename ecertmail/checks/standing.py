@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from ecertmail import assemble, examining
+from ecertmail.backup import last
+from ecertmail.backup.last import LastBackup
 from ecertmail.checks import loading, storage
 from ecertmail.config import Config
 from ecertmail.delivery import Alarm
@@ -14,7 +16,7 @@ from ecertmail.edge import control
 from ecertmail.errors import EcertmailError
 from ecertmail.fault import Fault
 from ecertmail.parties import KeyLife
-from ecertmail.store import overview
+from ecertmail.store import overview, space
 from ecertmail.store.deliveries import Delayed, DeliveryReader
 from ecertmail.store.fetched import FetchedReader, Summary
 from ecertmail.store.overview import Overview
@@ -44,6 +46,9 @@ class Standing:
     mailboxes: tuple[Summary, ...]
     alarms: tuple[Alarm, ...]
     delayed: tuple[Delayed, ...]
+    backup: LastBackup | None
+    retention: tuple[space.Run, ...]
+    files: tuple[space.File, ...]
     keys: tuple[KeyLife, ...]
     free: int | None
     log_octets: dict[str, int]
@@ -66,12 +71,15 @@ def look(
     mailboxes: tuple[Summary, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     delayed: tuple[Delayed, ...] = ()
+    runs: tuple[space.Run, ...] = ()
+    files: tuple[space.File, ...] = ()
     lives: tuple[KeyLife, ...] = ()
     try:
         assemble.refuse_newer(config)
         seen = overview.read(config.spool, now, receipt_addresses(config))
         mailboxes, alarms = tuple(_mailboxes(config)), tuple(_alarms(config))
         delayed = _delayed(config, now)
+        runs, files = tuple(space.runs(config.spool)), tuple(space.files(config.spool))
     except (EcertmailError, OSError) as error:
         unread += loading.faults_of(error)
     try:
@@ -84,6 +92,9 @@ def look(
         mailboxes=mailboxes,
         alarms=alarms,
         delayed=delayed,
+        backup=last.read(config.spool),
+        retention=runs,
+        files=files,
         keys=lives,
         free=storage.free_octets(config.spool),
         log_octets={name: _size(config, f"{name}-wal") for name in DATABASES},

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import asdict
 from datetime import datetime
 
 import click
@@ -85,14 +86,29 @@ def _facts(config: Config, standing: Standing, now: datetime) -> dict[str, objec
         "partners": len(config.partners),
         "keys": [warned.sentence for warned in notice.ending(standing.keys, now)],
         "disk_free": standing.free,
+        "last_backup": standing.backup.made_at.isoformat(timespec="seconds") if standing.backup else None,
     }
     if standing.seen is not None:
         facts["alarms"] = [f"{alarm.what} {alarm.text}" for alarm in standing.alarms]
         facts["delayed_answers"] = [
             {"count": one.count, "until": one.until.isoformat(timespec="minutes")} for one in standing.delayed
         ]
+        facts["retention"] = _retention(config, standing)
+        facts["databases"] = [asdict(file) for file in standing.files]
         facts |= facts_of(standing.seen, now)
     return facts | {f"mailbox {row.name}": in_words(row) for row in standing.mailboxes}
+
+
+def _retention(config: Config, standing: Standing) -> list[dict[str, object]]:
+    """Return for each kind of mail after how many days it is removed, and what the last run removed."""
+    from ecertmail.retaining import days_of
+
+    runs = {run.what: asdict(run) for run in standing.retention}
+    return [
+        {"what": what, "days": days, **runs.get(what, {})}
+        for what, days in days_of(config.settings.retention).items()
+        if days
+    ]
 
 
 def _label(name: str) -> str:

@@ -33,7 +33,11 @@ def words(name: str, value: object) -> object:
     if name.endswith("_seconds"):
         return "nothing waits" if value is None else _duration(int(str(value)))
     if name == "disk_free":
-        return "unknown" if value is None else f"{int(str(value)) // 1_000_000} MB"
+        return "unknown" if value is None else _megabytes(value)
+    if name == "last_backup":
+        return value or "never"
+    if name in _SENTENCES and isinstance(value, list):
+        return "\n".join(_SENTENCES[name](one) for one in value) or "kept for ever"
     if isinstance(value, list):
         lines = [_line(one) for one in value[:_SHOWN]]
         more = [f"and {len(value) - _SHOWN} more; see --json"] if len(value) > _SHOWN else []
@@ -45,6 +49,22 @@ def words(name: str, value: object) -> object:
 
 def _line(one: object) -> str:
     return "  ".join(str(part) for part in one.values() if part) if isinstance(one, Mapping) else str(one)
+
+
+def _megabytes(octets: object) -> str:
+    return f"{int(str(octets)) // 1_000_000} MB"
+
+
+def _retained(run: Mapping[str, object]) -> str:
+    last = f", {run['removed']} removed in the last run ({run['began_at']:%Y-%m-%d})" if "began_at" in run else ""
+    return f"{run['what']} mails are kept {run['days']} days{last}"
+
+
+def _file(file: Mapping[str, object]) -> str:
+    return f"{file['name']} {_megabytes(file['octets'])}, {_megabytes(file['free'])} of it free"
+
+
+_SENTENCES = {"retention": _retained, "databases": _file}
 
 
 def _age(since: datetime | None, now: datetime) -> int | None:

@@ -20,7 +20,7 @@ def test_every_state_has_its_row() -> None:
     assert set(DELIVERY) == set(DeliveryState)
 
 
-@pytest.mark.parametrize("status", ENDED)
+@pytest.mark.parametrize("status", sorted(ENDED))
 def test_what_has_ended_stays_ended(status: CertificateStatus) -> None:
     assert CERTIFICATE[status] == frozenset()
 

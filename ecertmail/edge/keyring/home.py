@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import gnupg
 
 from ecertmail import durable
 from ecertmail.edge.keyring.agent import Agent
-from ecertmail.errors import KeyringError
+from ecertmail.errors import KeyringError, UnreadableError
 from ecertmail.message import SignatureStatus
 
 _PAUSES = (0.1, 0.5)  # seconds between tries while the agent does not answer
@@ -31,13 +32,21 @@ class GnupgKeyring:
     """One GnuPG home; nothing outside it is read or written. Close it, or the agent that GnuPG started stays."""
 
     def __init__(self, home: Path) -> None:
-        durable.make_folder(home)
+        """Open a home, and make it where it is not there.
+
+        Raises:
+            KeyringError: there is no GnuPG on this machine.
+            UnreadableError: it cannot be used now: no permission, too many open files, no memory.
+        """
         self._home = home
         self._agent = Agent(home)
         try:
+            durable.make_folder(home)
             self._gpg = gnupg.GPG(gnupghome=str(home), env=os.environ | {"LC_ALL": "C.UTF-8"})
         except (OSError, ValueError) as error:
-            raise KeyringError(f"{home}: GnuPG does not start ({error}); is the package gnupg installed?") from error
+            if shutil.which("gpg") is None:
+                raise KeyringError(f"{home}: there is no GnuPG here; install the package gnupg") from error
+            raise UnreadableError(f"{home}: GnuPG cannot be used now ({error})") from error
 
     def generate(self, name: str, address: str, passphrase: str) -> str:
         """Generate the node's Ed25519 signing key with a Curve25519 encryption subkey; return its fingerprint."""
