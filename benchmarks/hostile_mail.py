@@ -70,11 +70,15 @@ def _signature(size: int) -> bytes:
 
 
 def _parts(piece: bytes, kind: bytes = b"mixed") -> Make:
-    return lambda size: _mail(b'multipart/' + kind + b'; boundary="b"', _filled(b"--b\r\n" + piece, size) + b"\r\n--b--\r\n")
+    return lambda size: _mail(
+        b"multipart/" + kind + b'; boundary="b"', _filled(b"--b\r\n" + piece, size) + b"\r\n--b--\r\n"
+    )
 
 
 def _nested(size: int) -> bytes:
-    opened = b"".join(b'--b%d\r\nContent-Type: multipart/mixed; boundary="b%d"\r\n\r\n' % (n, n + 1) for n in range(size // 60))
+    opened = b"".join(
+        b'--b%d\r\nContent-Type: multipart/mixed; boundary="b%d"\r\n\r\n' % (n, n + 1) for n in range(size // 60)
+    )
     return _mail(b'multipart/mixed; boundary="b0"', opened)
 
 
@@ -83,7 +87,8 @@ def _bounce(piece: bytes) -> Make:
         return _mail(
             b'multipart/report; report-type=delivery-status; boundary="b"',
             b"--b\r\nContent-Type: text/plain\r\n\r\nfailed\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
-            + _filled(piece, size) + b"\r\n--b--\r\n",
+            + _filled(piece, size)
+            + b"\r\n--b--\r\n",
         )
 
     return make
@@ -145,8 +150,12 @@ SHAPES: dict[str, Make] = {
     "parts-alternative": _parts(b"Content-Type: text/html\r\n\r\n<p>a\r\n", b"alternative"),
     "bounce-groups": _bounce(b"\r\n\r\n"),
     "bounce-fields": _bounce(b"Final-Recipient: rfc822; a@b.example\r\n\r\n"),
-    "base64-text": lambda size: _mail(b"text/plain", b64encode(_filled(b"a ", size * 3 // 4)), b"Content-Transfer-Encoding: base64\r\n"),
+    "base64-text": lambda size: _mail(
+        b"text/plain", b64encode(_filled(b"a ", size * 3 // 4)), b"Content-Transfer-Encoding: base64\r\n"
+    ),
     "xml-attributes": _xml(_attributes),
     "xml-number": _xml(lambda size: certificates_xml("N" * size)),
-    "xml-entities": _xml(lambda size: certificates_xml("N1").replace(b"</certificates>", _filled(b"<x/>", size) + b"</certificates>")),
+    "xml-entities": _xml(
+        lambda size: certificates_xml("N1").replace(b"</certificates>", _filled(b"<x/>", size) + b"</certificates>")
+    ),
 }

@@ -18,7 +18,7 @@ from ecertmail import assemble, commands, examining, metrics, steps
 from ecertmail import config as configuration
 from ecertmail.clock import now
 from ecertmail.config import Config
-from ecertmail.core.door import Door, Limits
+from ecertmail.core.admission import Admission, Limits
 from ecertmail.decider import Decider
 from ecertmail.desks import Office
 from ecertmail.edge import control, smtp_in, systemd
@@ -141,12 +141,14 @@ class Node:
         settings = self._config.settings
         self._loop = asyncio.get_running_loop()
         limits = Limits(**settings.limits.model_dump())
-        door = Door(limits)
-        handler = smtp_in.Handler(assemble.ours(self._config), limits, door, self._intake.accept, now, self._log)
+        admission = Admission(limits)
+        handler = smtp_in.Handler(assemble.ours(self._config), limits, admission, self._intake.accept, now, self._log)
         servers = []
         for sock, implicit in assemble.sockets(self._config):
             tls = smtp_in.Tls(context=self._tls.context, implicit=implicit, required=settings.listen.require_starttls)
-            servers.append(await smtp_in.listen(sock, settings.listen.hostname, handler, limits, door, tls, self._log))
+            servers.append(
+                await smtp_in.listen(sock, settings.listen.hostname, handler, limits, admission, tls, self._log)
+            )
         try:
             yield [assemble.place(server.sockets[0]) for server in servers]
         finally:

@@ -10,7 +10,7 @@ from aiosmtpd.smtp import Envelope as SmtpEnvelope
 
 from ecertmail.core import transparency
 from ecertmail.core.address import normal
-from ecertmail.core.door import Door, Limits
+from ecertmail.core.admission import Admission, Limits
 from ecertmail.errors import TemporaryError
 from ecertmail.message import Envelope
 from ecertmail.ports import EventLog
@@ -30,13 +30,13 @@ class Handler:
         self,
         ours: Callable[[str], bool],
         limits: Limits,
-        door: Door,
+        admission: Admission,
         accept: Accept,
         clock: Callable[[], datetime],
         log: EventLog,
     ) -> None:
         self._ours = ours
-        self._door = door
+        self._admission = admission
         self._limits = limits
         self._accept = accept
         self._clock = clock
@@ -47,13 +47,14 @@ class Handler:
     ) -> list[str]:
         """Offer no AUTH: nobody logs in here."""
         session.host_name = hostname
-        return [line for line in responses if not line.startswith("250-AUTH")]
+        # aiosmtpd writes each line of the list by itself; a scanner that reads only the first takes us for a relay.
+        return ["\r\n".join(line for line in responses if not line.startswith("250-AUTH"))]
 
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, session: Session, envelope: SmtpEnvelope, address: str | None, options: list[str]
     ) -> str:
         """Take the null return path or a plain address, and not too many a minute."""
-        if not self._door.admit_message(_peer(session), self._clock()):
+        if not self._admission.admit_message(_peer(session), self._clock()):
             self._log.warning("smtp.too-many-messages", peer=_peer(session))
             return "450 4.7.1 Too many messages a minute"
         sender = _NULL if address in {None, "", _NULL} else normal(str(address))
