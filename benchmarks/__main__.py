@@ -9,6 +9,7 @@ import click
 from benchmarks import (
     batch_of_thousand,
     fan_out,
+    hostile_mail,
     look_up,
     mailbox_catch_up,
     mailbox_memory,
@@ -27,6 +28,7 @@ _ALL: dict[str, Callable[[], Ratio | tuple[Ratio, ...]]] = {
     "fan-out": fan_out.measure,
     "staging": staging.measure,
     "look-up": look_up.measure,
+    "hostile-mail": hostile_mail.measure,
     "memory": memory.measure,
     "mailbox-memory": mailbox_memory.measure,
 }

@@ -16,8 +16,6 @@ from ecertmail.findings import Finding, FindingCode
 if TYPE_CHECKING:  # importing it takes a quarter of a second, which only a refusal is worth
     import xmlschema
 
-MAX_ATTRIBUTES = 100
-
 
 def load(folder: Path) -> dict[str, Schema]:
     """Compile the schema of every profile, and that of inquiries.
@@ -53,9 +51,6 @@ def _explainer(path: Path) -> Callable[[etree._Element], list[Finding]]:
         return xmlschema.XMLSchema(str(path), allow="local", defuse="never")
 
     def explain(root: etree._Element) -> list[Finding]:
-        if any(len(element.attrib) > MAX_ATTRIBUTES for element in root.iter()):  # xmlschema would take minutes
-            detail = f"an element has more than {MAX_ATTRIBUTES} attributes"
-            return [Finding(code=FindingCode.SCHEMA_INVALID, detail=detail)]
         findings: list[Finding] = []
         for error in schema().iter_errors(root):
             if len(findings) == MAX_FINDINGS:
