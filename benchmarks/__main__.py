@@ -9,6 +9,7 @@ import click
 from benchmarks import (
     batch_of_thousand,
     fan_out,
+    hostile_mail,
     look_up,
     mailbox_catch_up,
     mailbox_memory,
@@ -29,6 +30,7 @@ _ALL: dict[str, Callable[[], Ratio | tuple[Ratio, ...]]] = {
     "staging": staging.measure,
     "look-up": look_up.measure,
     "space": space.measure,
+    "hostile-mail": hostile_mail.measure,
     "memory": memory.measure,
     "mailbox-memory": mailbox_memory.measure,
 }

@@ -22,7 +22,7 @@ from ecertmail.checks.standing import Daemon, look
 from ecertmail.checks.start_log import StartLog
 from ecertmail.clock import now
 from ecertmail.config import Config
-from ecertmail.core.door import Door, Limits
+from ecertmail.core.admission import Admission, Limits
 from ecertmail.decider import Decider
 from ecertmail.desks import Office
 from ecertmail.edge import control, smtp_in, systemd
@@ -166,13 +166,15 @@ class Node:
         settings = self._config.settings
         self._loop = asyncio.get_running_loop()
         limits = Limits(**settings.limits.model_dump())
-        door = Door(limits)
+        admission = Admission(limits)
         accept, ours = self._intake.accept, assemble.ours(self._config)
-        handler = smtp_in.Handler(ours, limits, door, accept, now, self._log, self._process)
+        handler = smtp_in.Handler(ours, limits, admission, accept, now, self._log, self._process)
         servers = []
         for sock, implicit in assemble.sockets(self._config):
             tls = smtp_in.Tls(context=self._tls.context, implicit=implicit, required=settings.listen.require_starttls)
-            servers.append(await smtp_in.listen(sock, settings.listen.hostname, handler, limits, door, tls, self._log))
+            servers.append(
+                await smtp_in.listen(sock, settings.listen.hostname, handler, limits, admission, tls, self._log)
+            )
         try:
             yield [assemble.place(server.sockets[0]) for server in servers]
         finally:

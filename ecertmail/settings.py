@@ -52,6 +52,7 @@ class LimitsSection(Section):
     recipients: Count = 100
     connections: Count = 200
     connections_per_address: Count = 50
+    connections_kept: Annotated[int, Field(ge=0)] = 20
     messages_per_minute: Count = 600
     octets_at_once: Count = 200_000_000
     commands: Count = 1000

@@ -17,10 +17,8 @@ MAX_SESSION_KEYS = 20
 _SESSION_KEY, _SIGNATURE, _COMPRESSED = 1, 2, 8
 _ENCRYPTED = frozenset({18, 20})  # with integrity protection; the old kind without (9) is refused
 
-_ARMOR = re.compile(
-    rb"\s*-----BEGIN PGP (?P<kind>SIGNATURE|MESSAGE)-----[ \t]*\r?\n(?:[!-9;-~]+: [^\r\n]*\r?\n)*[ \t]*\r?\n"
-    rb"(?P<body>[A-Za-z0-9+/=\s]+?)(?:\r?\n=[A-Za-z0-9+/]{4})?\s*-----END PGP (?P=kind)-----\s*"
-)
+_ARMOR_HEADER = re.compile(rb"[!-9;-~]+: [^\r\n]*\r?")
+_CHECKSUM = re.compile(rb"=[A-Za-z0-9+/]{4}")
 
 
 def signature_packets(armored: bytes) -> list[bytes] | None:
@@ -75,10 +73,17 @@ def _unpacked(algorithm: bytes, data: bytes, longest: int) -> bytes | None:
 
 
 def _dearmored(armored: bytes, kind: bytes) -> bytes | None:
-    match = _ARMOR.fullmatch(armored)
-    if match is None or match["kind"] != kind:
+    """Decode one armoured block, line by line: one pattern over all of it takes time that grows with the square."""
+    lines = armored.strip().split(b"\n")
+    if lines[0].rstrip() != b"-----BEGIN PGP %s-----" % kind or lines[-1] != b"-----END PGP %s-----" % kind:
         return None
+    begin = next((at for at, line in enumerate(lines[1:], 1) if not _ARMOR_HEADER.fullmatch(line)), -1)
+    if lines[begin].strip(b" \t\r"):
+        return None  # no blank line after the armour headers
+    body = b"".join(lines[begin + 1 : -1]).translate(None, b" \t\r\v\f")
+    if _CHECKSUM.fullmatch(body[-5:]):
+        body = body[:-5]
     try:
-        return base64.b64decode(re.sub(rb"\s", b"", match["body"]), validate=True)
+        return base64.b64decode(body, validate=True) if body else None
     except binascii.Error:
         return None

@@ -12,7 +12,9 @@ from lxml import etree
 from ecertmail.findings import Finding, FindingCode
 
 MAX_NAMESPACES = 50
+MAX_ATTRIBUTES = 100  # of one element: libxml2 takes a minute for the canonical form of one with 100,000
 
+_TOO_MANY_ATTRIBUTES = etree.XPath(f"boolean(//*[@*[{MAX_ATTRIBUTES + 1}]])")
 _BOM = b"\xef\xbb\xbf"
 _DECLARATION = re.compile(rb"\s*<\?xml\s[^>]*?\?>")
 _ENCODING = re.compile(rb"encoding\s*=\s*[\"']([^\"']*)[\"']")
@@ -42,6 +44,9 @@ def parse(octets: bytes, where: str) -> etree._Element | Finding:
         return Finding(code=FindingCode.XML_MALFORMED, where=where, detail=str(error.msg)[:200])
     if len(root.nsmap) > MAX_NAMESPACES:
         return Finding(code=FindingCode.XML_MALFORMED, where=where, detail=f"more than {MAX_NAMESPACES} namespaces")
+    if _TOO_MANY_ATTRIBUTES(root):
+        detail = f"an element has more than {MAX_ATTRIBUTES} attributes"
+        return Finding(code=FindingCode.XML_MALFORMED, where=where, detail=detail)
     if b"xmlns" in octets and not _has_canonical_form(root):
         return Finding(code=FindingCode.XML_MALFORMED, where=where, detail="a relative namespace name")
     return root

@@ -8,7 +8,7 @@ from socket import create_server
 
 import pytest
 
-from ecertmail.core.door import Door, Limits
+from ecertmail.core.admission import Admission, Limits
 from ecertmail.edge import smtp_in
 from ecertmail.edge.smtp_in import Handler, Tls
 from ecertmail.errors import StoreBusyError
@@ -22,6 +22,7 @@ LIMITS = Limits(
     recipients=2,
     connections=4,
     connections_per_address=3,
+    connections_kept=0,
     commands=20,
     idle_timeout=5,
     slowest_rate=100,
@@ -85,12 +86,12 @@ async def listening(
     store: Store, limits: Limits = LIMITS, log: Events | None = None
 ) -> AsyncIterator[Callable[[], Awaitable[Line]]]:
     events = log or Events()
-    door = Door(limits)
-    handler = Handler({CHINA.address}.__contains__, limits, door, store.accept, lambda: NOW, events)
+    admission = Admission(limits)
+    handler = Handler({CHINA.address}.__contains__, limits, admission, store.accept, lambda: NOW, events)
     sock = create_server(("127.0.0.1", 0))
     port = sock.getsockname()[1]
     opened: list[Line] = []
-    server = await smtp_in.listen(sock, "mx.customs.example", handler, limits, door, Tls(), events)
+    server = await smtp_in.listen(sock, "mx.customs.example", handler, limits, admission, Tls(), events)
 
     async def connect() -> Line:
         opened.append(Line(*await asyncio.open_connection("127.0.0.1", port)))
@@ -279,3 +280,40 @@ async def test_no_auth_is_offered() -> None:
         await asyncio.sleep(0.2)
         assert b"AUTH" not in await line.reader.read(1000)
         assert (await line.ask(b"AUTH PLAIN AGEAYQ==\r\n"))[0] == "5"
+
+
+async def test_a_message_far_over_the_size_limit_takes_no_memory_from_others() -> None:
+    store = Store()
+    limits = replace(LIMITS, octets_at_once=150_000, message_size=100_000)
+    async with listening(store, limits) as connect:
+        flooding, honest = await greeted(connect), await greeted(connect)
+        await flooding.start_mail()
+        flooding.writer.write(b"x" * 900 + b"\r\n")
+        for _ in range(20):
+            flooding.writer.write((b"x" * 98 + b"\r\n") * 1000)
+            await flooding.writer.drain()
+        assert (await honest.start_mail()).startswith("354")
+        assert (await honest.ask((b"y" * 98 + b"\r\n") * 900 + b".\r\n")).startswith("250")
+        assert (await flooding.ask(b".\r\n")).startswith("552")
+
+
+async def test_the_largest_unfinished_message_is_cut_and_not_the_newest() -> None:
+    store, events = Store(), Events()
+    async with listening(store, replace(LIMITS, octets_at_once=120_000), events) as connect:
+        large, small = await greeted(connect), await greeted(connect)
+        await large.start_mail()
+        await small.start_mail()
+        large.writer.write((b"x" * 97 + b".\r\n") * 900)
+        await asyncio.sleep(0.2)
+        assert (await small.ask((b"y" * 97 + b".\r\n") * 400 + b".\r\n")).startswith("250")
+        assert (await large.answer()).startswith("421 4.3.1")
+    assert "smtp.too-much-at-once" in events.seen
+
+
+async def test_ehlo_is_answered_in_one_write() -> None:
+    async with listening(Store()) as connect:
+        line = await greeted(connect)
+        line.writer.write(b"EHLO client.example\r\n")
+        first = await line.reader.read(65536)
+    assert first.endswith(b"250 HELP\r\n")
+    assert first.startswith(b"250-mx.customs.example\r\n")

@@ -281,7 +281,7 @@ def test_more_connections_than_allowed_are_sent_away_and_the_others_go_on(fire: 
             wires = [stack.enter_context(Wire(fire.node.port, f"127.0.1.{place % 5}")) for place in range(300)]
             admitted = [wire for wire in wires if wire.greeting.startswith("220")]
             assert all(wire.greeting.startswith("421 4.7.0") for wire in wires if wire not in admitted)
-            assert 190 <= len(admitted) <= 200, "the probe and the dribbler have connections too"
+            assert 170 <= len(admitted) <= 180, "20 places are kept, the probe and the dribbler have some"
             assert all(wire.ask(b"NOOP").startswith("250") for wire in admitted)
         with ExitStack() as stack:
             until(partial(_is_admitted, fire.node.port))

@@ -14,6 +14,8 @@ from ecertmail.core.reply.quote_words import BEGINS, FORWARDED, FROM, HINT, NOTI
 
 ABOVE = "##- ecertmail -##"
 MAX_LENGTH = 100_000
+MAX_LINES = 5_000  # a line of one letter costs as much time as a long one
+_LINE_END = re.compile(r"\r\n?|[\n\x0b\x0c\x1e\x85\u2028\u2029]")
 
 _ABOVE = re.compile(
     r"##\s{0,2}[-\u2010-\u2015\u2212]\s{0,2}ecertmail\s{0,2}[-\u2010-\u2015\u2212]\s{0,2}##", re.IGNORECASE
@@ -38,7 +40,7 @@ _LOOKED_AT = 400
 def new_text(text: str) -> str:
     """Return what was newly written in the text of a mail; nothing below an unquoted `ABOVE` counts."""
     text = _CLEARSIGNED.sub("", _above(text[:MAX_LENGTH]), count=1)
-    lines = re.split(r"\r\n?|[\n\x0b\x0c\x1e\x85\u2028\u2029]", text)
+    lines = _lines(text)
     quoted = [bool(_MARK.match(line)) for line in lines]
     kept: list[str] = []
     at, started = 0, False
@@ -65,8 +67,11 @@ def new_text(text: str) -> str:
 
 def passes_on(text: str) -> bool:
     """Say whether a text is followed by the block of a mail that is forwarded, in the clients' words for that."""
-    lines = _above(text[:MAX_LENGTH]).split("\n")
-    return any(_is_forwarding(line) for line in lines)
+    return any(_is_forwarding(line) for line in _lines(_above(text[:MAX_LENGTH])))
+
+
+def _lines(text: str) -> list[str]:
+    return _LINE_END.split(text, MAX_LINES)[:MAX_LINES]
 
 
 def _is_forwarding(line: str) -> bool:

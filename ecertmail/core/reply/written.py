@@ -49,7 +49,7 @@ def read(octets: bytes, *, dkim: frozenset[str] = frozenset(), file_octets: int 
         subject=subject,
         message_id=header.text(top.header, "Message-ID"),
         date=header.text(top.header, "Date"),
-        text=_agreed(quote.new_text(text), quote.new_text(other)),
+        text=_new_text(text, other),
         automatic=is_automatic(top, subject) or _is_invitation(top),
         forwarded=is_forwarded(subject, text),
         files=files,
@@ -73,6 +73,11 @@ def _body(entity: Entity, first: str, depth: int = 1) -> str:
     elif entity.type in {"multipart/signed", "multipart/encrypted", "multipart/report"}:
         inner = inner[:1]
     return next((text for part in inner if (text := _body(part, first, depth + 1)).strip()), "")
+
+
+def _new_text(text: str, other: str) -> str:
+    new = quote.new_text(text)
+    return new if other == text else _agreed(new, quote.new_text(other))
 
 
 def _agreed(plain: str, html: str) -> str:

@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP
 
 from ecertmail.core import transparency
 from ecertmail.core.address import ADDR_SPEC
-from ecertmail.core.door import Door, Limits
+from ecertmail.core.admission import TOO_MANY, Admission, Limits, Place
 from ecertmail.edge.smtp_in.handler import Handler, in_thread
 from ecertmail.ports import EventLog
 
@@ -24,13 +24,14 @@ _TURNS = 100
 class Server(SMTP):
     """One connection: aiosmtpd's, plus admission, a floor under the data rate, and no silence at the end."""
 
-    def __init__(self, handler: Handler, limits: Limits, door: Door, log: EventLog, **options: Any) -> None:
+    def __init__(self, handler: Handler, limits: Limits, admission: Admission, log: EventLog, **options: Any) -> None:
         super().__init__(handler, **options)
         self._limits = limits
-        self._door = door
+        self._admission = admission
         self._log = log
         self._peer: str | None = None
-        self._octets = self._held = 0
+        self._place: Place | None = None
+        self._octets = 0
         self._last = b""
         self._watch: asyncio.TimerHandle | None = None
         self.receiving = False
@@ -39,9 +40,10 @@ class Server(SMTP):
         """Admit the peer, or say 421 and hang up; a connection that turns to TLS was admitted before."""
         if self._peer is None:
             peer = str((transport.get_extra_info("peername") or ("local",))[0])
-            if not self._door.enter(peer):
+            self._place = self._admission.enter(peer, self._cut)
+            if self._place is None:
                 self._log.warning("smtp.too-many-connections", peer=peer)
-                transport.write(b"421 4.7.0 Too many connections, try again later\r\n")  # type: ignore[attr-defined]
+                transport.write(f"{TOO_MANY}\r\n".encode())  # type: ignore[attr-defined]
                 transport.close()
                 return
             self._peer = peer
@@ -53,7 +55,8 @@ class Server(SMTP):
         if self._peer is None:
             return
         if self._watch is not None:
-            self._door.leave(self._peer)
+            if self._place is not None:
+                self._admission.leave(self._place)
             self._watch.cancel()
             self._watch = None
         super().connection_lost(error)
@@ -66,8 +69,7 @@ class Server(SMTP):
         if not self.receiving and data.count(b"\n") != (self._last + data).count(b"\r\n"):
             # Two servers that disagree on where a command ends can be made to disagree on where a mail does.
             self._log.warning("smtp.bare-line-end", peer=self._peer)
-            self.transport.write(b"500 5.5.2 Commands end with CRLF\r\n")  # type: ignore[union-attr]
-            self.transport.close()  # type: ignore[union-attr]
+            self._hang_up("500 5.5.2 Commands end with CRLF")
             return
         self._last = data[-1:]
         super().data_received(data)
@@ -92,21 +94,21 @@ class Server(SMTP):
             self.envelope.content = self.envelope.original_content = octets
             await self.push(refusal or str(await self._call_handler_hook("DATA")))
         finally:
-            self._door.forget(self._held)
-            self.receiving, self._held = False, 0
+            self._hold(0)
+            self.receiving = False
             self._set_post_data_state()  # type: ignore[no-untyped-call]
 
-    async def _receive(self) -> bytearray:
-        """Read up to the lone dot; what is over the size limit is read and not kept."""
-        received = bytearray()
+    async def _receive(self) -> bytearray | None:
+        """Read up to the lone dot; of a message over the size limit nothing is kept, and None is returned."""
+        received, too_large = bytearray(), False
         for turn in itertools.count():
-            chunk = await self._chunk()
-            self._hold(len(chunk))
-            received += chunk
+            received += await self._chunk()
+            too_large = too_large or len(received) > self._limits.message_size + len(b".\r\n")
             if transparency.is_complete(received):
-                return received
-            if len(received) > self._limits.message_size + 2 * _SEPARATOR:
-                del received[self._limits.message_size + 1 : -_SEPARATOR]
+                return None if too_large else received
+            if too_large:
+                del received[:-_SEPARATOR]  # the lone dot can come in two pieces
+            self._hold(len(received))
             if turn % _TURNS == 0:
                 await asyncio.sleep(0)  # what is in the buffer already comes without a pause
         raise AssertionError("it counts for ever")
@@ -118,17 +120,25 @@ class Server(SMTP):
             return bytes(await self._reader.read(overrun.consumed))
 
     def _hold(self, octets: int) -> None:
-        """Count what is held in memory, of all unfinished messages together."""
-        self._held += octets
-        if not self._door.hold(octets) and self.transport is not None:
-            self._log.warning("smtp.too-much-at-once", peer=self._peer)
-            self.transport.write(b"421 4.3.1 Too much mail at once, try again later\r\n")  # type: ignore[attr-defined]
+        if self._place is not None:
+            self._admission.hold(self._place, octets)
+
+    def _cut(self, reply: str) -> None:
+        """End the connection, because others need its place or the memory that its message takes."""
+        self._log.warning(
+            "smtp.too-many-connections" if reply == TOO_MANY else "smtp.too-much-at-once", peer=self._peer
+        )
+        self._hang_up(reply)
+
+    def _hang_up(self, reply: str) -> None:
+        if self.transport is not None:
+            self.transport.write(f"{reply}\r\n".encode())  # type: ignore[attr-defined]
             self.transport.close()
 
     async def _message(self) -> tuple[bytes, str]:
         """Receive a message; return it, or why it is refused. What was received by the way is free again then."""
         received = await self._receive()
-        if len(received) > self._limits.message_size + len(b".\r\n"):
+        if received is None:
             return b"", "552 5.3.4 Error: Too much mail data"
         octets = await in_thread(transparency.message, received)
         if transparency.has_long_line(octets):
@@ -144,8 +154,7 @@ class Server(SMTP):
         too_slow = self.receiving and self._octets < self._limits.slowest_rate * self._limits.rate_window
         if too_slow and self.transport is not None:
             self._log.warning("smtp.too-slow", peer=self._peer, octets=self._octets)
-            self.transport.write(b"421 4.4.2 Too slow\r\n")  # type: ignore[attr-defined]
-            self.transport.close()
+            self._hang_up("421 4.4.2 Too slow")
             return
         if self.receiving:
             self._reset_timeout()
@@ -163,7 +172,7 @@ class Tls:
 
 
 async def listen(
-    sock: socket, hostname: str, handler: Handler, limits: Limits, door: Door, tls: Tls, log: EventLog
+    sock: socket, hostname: str, handler: Handler, limits: Limits, admission: Admission, tls: Tls, log: EventLog
 ) -> asyncio.Server:
     """Serve SMTP on a bound socket until the returned server is closed."""
     loop = asyncio.get_running_loop()
@@ -172,7 +181,7 @@ async def listen(
         return Server(
             handler,
             limits,
-            door,
+            admission,
             log,
             data_size_limit=limits.message_size,
             hostname=hostname,

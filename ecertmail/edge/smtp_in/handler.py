@@ -10,7 +10,7 @@ from aiosmtpd.smtp import Envelope as SmtpEnvelope
 
 from ecertmail.core import transparency
 from ecertmail.core.address import normal
-from ecertmail.core.door import Door, Limits
+from ecertmail.core.admission import Admission, Limits
 from ecertmail.core.smtp_reply import OWN
 from ecertmail.errors import TemporaryError
 from ecertmail.message import Envelope
@@ -31,7 +31,7 @@ class Handler:
         self,
         ours: Callable[[str], bool],
         limits: Limits,
-        door: Door,
+        admission: Admission,
         accept: Accept,
         clock: Callable[[], datetime],
         log: EventLog,
@@ -40,7 +40,7 @@ class Handler:
         """Answer for this node; `process` is announced after EHLO, so that the node recognises itself."""
         self._process = process
         self._ours = ours
-        self._door = door
+        self._admission = admission
         self._limits = limits
         self._accept = accept
         self._clock = clock
@@ -52,13 +52,15 @@ class Handler:
         """Offer no AUTH: nobody logs in here."""
         session.host_name = hostname
         *offered, last = (line for line in responses if not line.startswith("250-AUTH"))
-        return [*offered, *([f"250-{OWN} {self._process}"] if self._process else []), last]
+        own = [f"250-{OWN} {self._process}"] if self._process else []
+        # aiosmtpd writes each line of the list by itself; a scanner that reads only the first takes us for a relay.
+        return ["\r\n".join([*offered, *own, last])]
 
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, session: Session, envelope: SmtpEnvelope, address: str | None, options: list[str]
     ) -> str:
         """Take the null return path or a plain address, and not too many a minute."""
-        if not self._door.admit_message(_peer(session), self._clock()):
+        if not self._admission.admit_message(_peer(session), self._clock()):
             self._log.warning("smtp.too-many-messages", peer=_peer(session))
             return "450 4.7.1 Too many messages a minute"
         sender = _NULL if address in {None, "", _NULL} else normal(str(address))
