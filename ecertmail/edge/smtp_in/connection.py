@@ -125,9 +125,10 @@ class Server(SMTP):
 
     def _cut(self, reply: str) -> None:
         """End the connection, because others need its place or the memory that its message takes."""
-        self._log.warning(
-            "smtp.too-many-connections" if reply == TOO_MANY else "smtp.too-much-at-once", peer=self._peer
-        )
+        if reply == TOO_MANY:
+            self._log.warning("smtp.too-many-connections", peer=self._peer)
+        else:
+            self._log.warning("smtp.too-much-at-once", peer=self._peer)
         self._hang_up(reply)
 
     def _hang_up(self, reply: str) -> None:
