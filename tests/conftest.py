@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import dovecot as dovecot_server
 from tests import installation
@@ -12,6 +13,10 @@ from tests.desk import Desk
 from tests.dovecot import Account, Dovecot
 from tests.installation import Installation, Sink
 from tests.records import pytest_runtest_logreport  # noqa: F401 - a hook
+
+# A slow example says nothing on a busy machine; tests about time measure it themselves.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

@@ -162,7 +162,7 @@ TOLD = (
     refused("one that has expired itself",
             lambda: signed(armour(GOOD.signature(PART, subpacket(3, (3600).to_bytes(4, "big")), at=NOW - 2 * HOUR))),
             Code.SIGNATURE_STALE),
-    refused("one of next hour", by("good", at=NOW + HOUR), Code.SIGNATURE_FUTURE),
+    refused("one of tomorrow", by("good", at=NOW + DAY), Code.SIGNATURE_FUTURE),
     refused("one of next year", by("good", at=NOW + 365 * DAY), Code.SIGNATURE_FUTURE),
     refused("one of eight days ago", by("good", at=NOW - 8 * DAY), Code.SIGNATURE_STALE),
     refused("text mode, line ends changed on the way",

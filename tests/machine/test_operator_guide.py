@@ -16,7 +16,7 @@ WHOLE = ("sudo -u ecertmail ecertmail ledger verify", "sudo -u ecertmail ecertma
 def build(machine: Machine, version: str) -> None:
     """Build the wheel as the guide says, with a version number."""
     assert f"`{WHEEL}` in a checkout" in (ROOT / GUIDE).read_text(encoding="utf-8")
-    machine.run(f"sed -i 's/^version = .*/version = \"{version}\"/' pyproject.toml", "rm -f ecertmail-*.whl",
+    machine.run(f"sed -i 's/0.1.0/{version}/' pyproject.toml ecertmail/__init__.py", "rm -f ecertmail-*.whl",
                 f"test -e /tmp/build || python3 -m venv /tmp/build; /tmp/build/bin/{WHEEL}")  # fmt: skip
 
 
