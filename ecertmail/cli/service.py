@@ -10,7 +10,7 @@ from ecertmail.cli.common import json_option, load, pairs, show_json
 from ecertmail.cli.mailbox import in_words, summaries
 from ecertmail.config import Config
 from ecertmail.core import notice
-from ecertmail.edge import control, log
+from ecertmail.edge import allocator, control, log
 from ecertmail.store import overview
 from ecertmail.store.deliveries import DeliveryReader
 
@@ -20,6 +20,7 @@ from ecertmail.store.deliveries import DeliveryReader
 @click.pass_context
 def serve(context: click.Context, log_format: str | None) -> None:
     """Run the daemon until SIGTERM; SIGHUP reads configuration, partners and certificates again."""
+    allocator.share_arenas()
     config = load(context)
     events = log.make(log_format or config.settings.log.format, config.settings.log.level)
     log.bridge(events)
