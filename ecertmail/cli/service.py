@@ -27,8 +27,9 @@ _SHOWN = 10
 def serve(context: click.Context, log_format: str | None) -> None:
     """Run the daemon until SIGTERM; SIGHUP reads configuration, partners and certificates again."""
     from ecertmail import app, assemble
-    from ecertmail.edge import log
+    from ecertmail.edge import allocator, log
 
+    allocator.share_arenas()
     config = load(context)
     events = log.make(log_format or config.settings.log.format, config.settings.log.level)
     log.bridge(events)
