@@ -182,9 +182,9 @@ def test_a_server_that_quotes_nothing_makes_no_domain_of_a_part_of_what_a_thief_
     ],
 )
 def test_a_broken_or_huge_field_says_nothing_and_takes_no_time(value: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert found(value) == set()
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @given(st.text(alphabet='();="\\ .@adhkimpsx\t', max_size=300))

@@ -139,9 +139,9 @@ def test_a_namespace_without_a_canonical_form_is_a_finding_and_not_an_exception(
 
 def test_a_thousand_certificates_take_a_second_at_most() -> None:
     document = certificates_xml(*[f"NZ-{number}" for number in range(1000)])
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(read(document)) == 1000
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize("bad", ["one", "all"])
@@ -149,16 +149,16 @@ def test_wrong_certificates_among_a_thousand_do_not_take_minutes(bad: str) -> No
     numbers = [f"NZ-{number}" for number in range(1000)]
     count = 1 if bad == "one" else 1000
     document = certificates_xml(*numbers).replace(b'status="Approved"', b'status="?"', count)
-    start = time.perf_counter()
+    start = time.process_time()
     items = read(document)
     assert sum(item.certificate is None for item in items) == count
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_namespaces_without_use_do_not_multiply_the_work() -> None:
     """Each certificate is canonicalised by itself, below a root that declares thousands of names."""
     names = b" ".join(b'xmlns:n%d="urn:n"' % number for number in range(5000))
     document = certificates_xml(*[f"NZ-{number}" for number in range(50)])
-    start = time.perf_counter()
+    start = time.process_time()
     read(document.replace(b"<certificates>", b"<certificates " + names + b">"))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

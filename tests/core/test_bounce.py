@@ -561,9 +561,9 @@ LONG = {
 
 @pytest.mark.parametrize("octets", LONG.values(), ids=LONG.keys())
 def test_a_long_report_takes_no_long_time(octets: bytes) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert bounce.read(octets)
-    assert time.perf_counter() - begun < 10  # 1.5 s at most
+    assert time.process_time() - begun < 10  # 1.5 s at most
 
 
 # The mails of others

@@ -239,9 +239,9 @@ OVER = {
 
 @pytest.mark.parametrize("head", OVER.values(), ids=OVER.keys())
 def test_a_mail_over_its_limits_is_refused_before_it_is_parsed(head: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert refused(signed(head=head)) is FindingCode.MIME_LIMIT
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_the_limits_hold_inside_the_signed_part_too() -> None:
@@ -289,9 +289,9 @@ def test_fifty_parts_are_read_and_more_are_refused() -> None:
 @pytest.mark.parametrize("filler", [b"--abc", b"\r\n--abcd", b"\r\n-", b"--abc-- ", b"\r\n--abc--x"])
 def test_content_full_of_near_boundaries_costs_no_more_than_its_length(filler: bytes) -> None:
     octets = signed(PART + filler * (200_000 // len(filler)) + b"\r\n", SIGNATURE)
-    start = time.perf_counter()
+    start = time.process_time()
     mime.read(octets)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 # Who sent it

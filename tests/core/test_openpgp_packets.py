@@ -96,6 +96,6 @@ SLOW = {
 
 @pytest.mark.parametrize("armor", SLOW.values(), ids=SLOW.keys())
 def test_nothing_is_slow(armor: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert signature_packets(armor) is None
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

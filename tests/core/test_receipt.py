@@ -110,7 +110,7 @@ def test_the_document_says_what_was_judged_and_where_it_is_recorded() -> None:
     assert about.signature is not None
     assert attributes(message) == {
         "id": "<1@mpi.example>", "micalg": "sha-256", "mic": about.mic, "key": about.signature.fingerprint,
-        "received": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"), "entry": "7",
+        "received": about.envelope.received_at.strftime("%Y-%m-%dT%H:%M:%SZ"), "entry": "7",
     }  # fmt: skip
     first, second, third = [attributes(element) for element in root.iterfind("{*}certificate")]
     assert first == {

@@ -171,19 +171,19 @@ def test_programs_and_those_who_pass_a_mail_on_say_nothing() -> None:
 
 def test_a_remark_of_a_megabyte_is_no_trouble() -> None:
     octets = mail("text/plain; charset=utf-8", b"REFUSE\n" + b"The seal is not PASS.\n" * 50_000)
-    began = time.perf_counter()
+    began = time.process_time()
     understood = _understood(octets)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert name(understood) == "REFUSE"
     assert 90_000 < len(understood.said[0].remark) <= 100_000
 
 
 def test_a_typical_reply_takes_no_time() -> None:
     octets = CLIENTS["gmail"](f"Dear colleagues,\n\nPASS {NUMBER}\nseal intact", MARKED, Language.EN)
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(50):
         _understood(octets)
-    assert (time.perf_counter() - began) / 50 < 0.01
+    assert (time.process_time() - began) / 50 < 0.01
 
 
 @given(st.text(), st.text(), st.lists(st.text(max_size=20), max_size=4))

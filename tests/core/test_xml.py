@@ -102,9 +102,9 @@ REFUSED = {
 
 @pytest.mark.parametrize(("octets", "code"), REFUSED.values(), ids=REFUSED.keys())
 def test_whatever_could_do_more_than_hold_data_is_refused(octets: bytes, code: FindingCode) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert refused(octets) is code
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(
@@ -144,10 +144,10 @@ HUGE = {
 
 @pytest.mark.parametrize("octets", HUGE.values(), ids=HUGE.keys())
 def test_size_is_refused_or_read_but_never_kills(octets: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     found = xml.parse(octets, "batch.xml")
     assert isinstance(found, Finding | etree._Element)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("name", ["depth 10,000", "depth 1,000,000", "a text of 20 MB", "an attribute of 20 MB"])

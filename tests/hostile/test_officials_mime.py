@@ -114,9 +114,9 @@ _LONG = {
 
 @pytest.mark.parametrize("octets", _LONG.values(), ids=_LONG)
 def test_nothing_takes_long(octets: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     written = read(octets)
     if written is not None:
         understand(written, (NUMBER,))
         asked(written.subject, written.text)
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS

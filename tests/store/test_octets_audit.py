@@ -92,7 +92,7 @@ def test_what_retention_removed_is_counted_and_no_fault(stores: Stores) -> None:
 
 def test_both_files_tell_their_size_and_what_is_free(stores: Stores) -> None:
     with stores.ledger.db.writing() as cursor:
-        cursor.execute("INSERT INTO told VALUES (hex(zeroblob(50000)), '')")
+        cursor.execute("INSERT INTO told(what, at) VALUES (hex(zeroblob(50000)), '')")
     with stores.ledger.db.writing() as cursor:
         cursor.execute("DELETE FROM told")
     assert [(one.name, one.free > 100_000, one.gives_back) for one in space.files(stores.folder)] == [
