@@ -22,6 +22,7 @@ SERVERS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "cyrus": cyrus.running,
     "courier": courier.running,
 }
+VERSIONS: dict[str, Callable[[], str]] = {"cyrus": cyrus.version, "courier": courier.version}
 MOVE, DELETE = Deed(after=After.MOVE, folder="Done"), Deed(after=After.DELETE)
 SEEN = (b"\\Seen",)
 
@@ -34,7 +35,10 @@ def server(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.fixture
 def account(server: Any, request: pytest.FixtureRequest) -> Any:
-    """An empty mailbox of its own for each test."""
+    """An empty mailbox of its own for each test, whose record names the server."""
+    name = request.node.callspec.params["server"]
+    if name in VERSIONS:
+        request.node.user_properties.append(("server", f"{name.title()} {VERSIONS[name]()}"))
     return server.account(f"u{sha256(request.node.nodeid.encode()).hexdigest()[:12]}")
 
 
