@@ -15,6 +15,7 @@ STEPS = (
         "OpenPGP: keys, signatures, encryption",
         r"tests/(edge/test_openpgp|edge/test_keyring|test_keys|hostile/test_(sig|key|enc|two))",
     ),
+    ("mailboxes by IMAP: {}", r"tests/edge/test_imap_servers.*::test_(\w+)"),
     ("mailboxes by IMAP", r"tests/(edge/test_imap|test_mailbox)"),
     (SMTP, r"tests/(edge/test_smtp|test_tls)"),
     ("units of systemd", r"tests/test_systemd"),

@@ -45,7 +45,7 @@ def _script(root: Path, server: Server) -> str:
     settings = {**_SETTINGS, "PORT": str(server.port), "LD_LIBRARY_PATH": libraries(root)}
     run = ["setpriv", f"--reuid={owner().pw_uid}", f"--regid={owner().pw_gid}", "--clear-groups", "env", "-i",
            *(f"{name}={value}" for name, value in settings.items()), f"{root}/usr/sbin/couriertcpd",
-           "-address=127.0.0.1", "-maxprocs=40", "-maxperip=40", "-nodnslookup", "-noidentlookup", str(server.port),
+           "-address=127.0.0.1", "-maxprocs=40", "-maxperip=40", "-nodnslookup", str(server.port),
            f"{root}/usr/lib/courier/courier/imaplogin", f"{root}/usr/bin/imapd", "Maildir"]  # fmt: skip
     return f"mount -t tmpfs tmpfs /run; ln -s {server.folder}/run /run/courier; exec {shlex.join(run)}"
 
