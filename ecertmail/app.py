@@ -31,12 +31,14 @@ from ecertmail.edge.workers import Workers
 from ecertmail.errors import EcertmailError, TemporaryError
 from ecertmail.fault import Fault
 from ecertmail.flow.intake import Intake
+from ecertmail.flow.peers import KnownPeers
 from ecertmail.flow.process import Processor
 from ecertmail.issuing import Issuing
 from ecertmail.mailboxes import Readers
 from ecertmail.parties import KeyLife
 from ecertmail.ports import EventLog
 from ecertmail.retaining import Retaining
+from ecertmail.store import peers
 from ecertmail.store.ledger import SqliteLedger
 from ecertmail.store.outbox import SqliteOutbox
 from ecertmail.store.spool import SpoolReader, SqliteSpool
@@ -51,13 +53,13 @@ class Node:
 
     def __init__(self, config: Config, log: EventLog) -> None:
         """Open stores, keys and schemas; nothing listens yet."""
-        self._config = config
-        self._log = log
+        self._config, self._log = config, log
         assemble.refuse_newer(config)
         workers = examining.load_workers(config, log)
         self._spool = SqliteSpool(config.spool / "spool.db", self._given_up)
         self._ledger = SqliteLedger(config.spool / "ledger.db")
         self._outbox = SqliteOutbox(self._ledger)
+        self._peers = KnownPeers(peers.read(self._ledger.db))
         self._seen = SpoolReader(config.spool / "spool.db")
         self._tls = assemble.listener_tls(config)
         self._process = secrets.token_hex(8)
@@ -148,7 +150,7 @@ class Node:
 
     def _processor(self, config: Config) -> Processor:
         """Make what decides, with partners and officials as they are configured now."""
-        return steps.processor(config, self._spool, self._ledger, self._office, now, self._log)
+        return steps.processor(config, self._spool, self._ledger, self._office, self._peers, now, self._log)
 
     def command(self, request: dict[str, str]) -> dict[str, object]:
         """Carry out a request of the control socket, in a thread of its own."""
@@ -166,7 +168,7 @@ class Node:
         settings = self._config.settings
         self._loop = asyncio.get_running_loop()
         limits = Limits(**settings.limits.model_dump())
-        admission = Admission(limits)
+        admission = Admission(limits, self._peers.__contains__)
         accept, ours = self._intake.accept, assemble.ours(self._config)
         handler = smtp_in.Handler(ours, limits, admission, accept, now, self._log, self._process)
         servers = []

@@ -93,6 +93,9 @@ class Transaction(Answers, People, LooksUp, Mails, KeepsClock, Protocol):
         With `expects` it is sent again when nobody answers it, and then is an alarm.
         """
 
+    def put_peer(self, partner: str, address: str, now: datetime) -> None:
+        """Remember that verified mail of a partner came from this address."""
+
     def told(self) -> dict[str, datetime]:
         """Return what the operator was told already, and when."""
 

@@ -17,6 +17,7 @@ from ecertmail.flow.deliver import Deliverer, Run
 from ecertmail.flow.hand import Hand
 from ecertmail.flow.issue import Issuer
 from ecertmail.flow.leave import Leaver
+from ecertmail.flow.peers import KnownPeers
 from ecertmail.flow.process import Processor
 from ecertmail.flow.publish import Publisher
 from ecertmail.flow.reconcile import Reconciler
@@ -28,8 +29,10 @@ from ecertmail.store import schemas
 Clock = Callable[[], datetime]
 
 
-def processor(config: Config, spool: Spool, ledger: Ledger, served: Office, clock: Clock, log: EventLog) -> Processor:
-    """What decides spooled messages and answers them; `served` deals with officials."""
+def processor(
+    config: Config, spool: Spool, ledger: Ledger, served: Office, peers: KnownPeers, clock: Clock, log: EventLog
+) -> Processor:
+    """What decides spooled messages and answers them; `served` deals with officials, `peers` learns of partners'."""
     replier = Replier(
         authority=config.authority, policy=config.policy, new_message_id=_message_ids(config, clock), log=log
     )
@@ -47,6 +50,7 @@ def processor(config: Config, spool: Spool, ledger: Ledger, served: Office, cloc
         desk=served.desk,
         responder=served.responder,
         log=log,
+        peers=peers,
     )
 
 

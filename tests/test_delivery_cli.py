@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import click
 import pytest
 
 from ecertmail.cli import main
@@ -90,5 +91,5 @@ def test_an_alarm_before_the_reminder_is_a_mistake_in_the_configuration(china: I
 
 
 def test_the_group_explains_itself_with_examples() -> None:
-    group = main.commands["delivery"]
-    assert sorted(group.commands) == ["cancel", "close", "list", "retry", "show"]  # type: ignore[attr-defined]
+    group = main.get_command(click.Context(main), "delivery")
+    assert sorted(group.commands) == ["cancel", "close", "list", "retry", "show"]  # type: ignore[union-attr]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
 
 from ecertmail.cli import main
@@ -117,5 +118,5 @@ def test_the_running_daemon_closes_an_inquiry(talking: Installation) -> None:
 
 
 def test_the_group_explains_itself_with_examples() -> None:
-    group = main.commands["inquiry"]
-    assert sorted(group.commands) == ["close", "list", "show"]  # type: ignore[attr-defined]
+    group = main.get_command(click.Context(main), "inquiry")
+    assert sorted(group.commands) == ["close", "list", "show"]  # type: ignore[union-attr]

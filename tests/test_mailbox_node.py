@@ -175,7 +175,7 @@ def test_a_folder_that_cannot_be_made_is_trouble_that_status_shows(
     assert "✗ main: folder a..b: " in node.cli("mailbox", "test").output
     node.start()
     sink.wait_for(1)
-    assert "not-done (" in until(lambda: next((line for line in node.cli("status").output.splitlines()
+    assert "not-done" in until(lambda: next((line for line in node.cli("status").output.splitlines()
                                                if "not-done" in line), ""))  # fmt: skip
     assert node.log.count("mailbox.not-done") == 1
 

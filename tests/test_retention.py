@@ -106,7 +106,7 @@ def test_a_kill_in_the_middle_leaves_each_mail_whole_or_removed(china: Installat
 def test_compacting_needs_the_daemon_to_stop(filled: Installation) -> None:
     filled.start()
     told = filled.cli("ledger", "compact")
-    assert (told.exit_code, "another ecertmail is running" in told.output) == (6, True)
+    assert (told.exit_code, "another ecertmail is running" in told.output) == (75, True)
     filled.stop()
     for name in ("ledger", "spool"):
         told = filled.cli(name, "compact")

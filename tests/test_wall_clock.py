@@ -7,12 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from benchmarks.soak.wall_clock import WallClock
-from tests.builders import batch_mail, certificates_xml
+from tests.builders import NZ_ADDRESS, batch_mail, certificates_xml, key_of
 from tests.installation import Installation, Sink, until
 
 _PROGRAM = """
@@ -80,3 +81,22 @@ def test_a_node_whose_clock_goes_back_goes_on_pushing_and_says_so(
     until(lambda: "clock.back" in china.log)
     alarms = json.loads(china.cli("alarm", "list", "--json").output)
     assert [alarm["what"] for alarm in alarms] == ["clock.back"]
+
+
+def test_a_clock_that_leaps_ends_no_examination(
+    clock: WallClock, china: Installation, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in clock.environment.items():
+        monkeypatch.setenv(name, value)
+    china.start()
+    sign = key_of(NZ_ADDRESS).sign
+    china.send(batch_mail(certificates_xml("NZ-1"), sign=lambda octets: sign(octets + b"!")))  # gpg says why it is bad
+    leaps = count(1)
+
+    def decided() -> bool:
+        clock.move(next(leaps) * timedelta(minutes=1))
+        return bool(china.spooled("quarantined"))
+
+    until(decided)
+    assert china.spooled()[0].claims == 1
+    assert "mail.failed" not in china.log

@@ -37,6 +37,9 @@ SETTINGS = {
     "# replies_per_hour = 500": "1000000",
     "# bounces_to_pause = 3": "1000000",
     "# misses_to_alarm = 5": "1000000",
+    "# sent_days = 0": "2",
+    "# archive_days = 0": "2",
+    "# quarantine_days = 0": "2",
 }
 SUBSCRIBERS = {
     "at-once": (),

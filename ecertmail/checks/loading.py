@@ -23,6 +23,7 @@ from ecertmail.errors import (
     UnreadableError,
 )
 from ecertmail.fault import Fault, Harm
+from ecertmail.parties import OWN
 from ecertmail.store import schemas
 
 _PLACE = re.compile(r"(?P<file>/.+?)(?::(?P<line>\d+))?: (?:(?P<key>[a-z_]+(?:\.[a-z_]+)*): )?(?P<text>.+)")
@@ -47,6 +48,8 @@ def faults(config: Config) -> Iterator[Fault]:
     """Load all that the daemon loads at its start, each part by itself, so that one failure hides no other."""
     for trouble in pinned_keys.read(config).troubles:
         remedy = f"ask for another key, then `ecertmail partner keys add {trouble.partner} KEYFILE`"
+        if trouble.partner == OWN:
+            remedy = "let [issuing] fingerprint and key_file name a key that can sign"
         yield _placed(Fault(code="key", harm=Harm.MAIL, text=trouble.text, remedy=remedy))
     for part in _parts(config):
         try:

@@ -72,7 +72,7 @@ def restore(folder: Path, to: Path | None, as_json: bool) -> None:
             put_back(planned, bar.update)
         except OSError as error:
             raise StoreBusyError(f"{error.filename}: cannot be written ({error.strerror}); restore again") from error
-    _check(planned)
+    good = _check(planned)
     facts: dict[str, object] = {
         "configuration": planned.file,
         "made_at": planned.manifest.made_at.isoformat(timespec="seconds"),
@@ -84,11 +84,14 @@ def restore(folder: Path, to: Path | None, as_json: bool) -> None:
         show_json(facts)
         return
     pairs([*facts.items()])
-    _tell(planned)
+    _tell(planned, good)
 
 
-def _check(restored: Plan) -> None:
-    """Run `check-config` as the node's user: root would leave files in the keyring that the node cannot use."""
+def _check(restored: Plan) -> bool:
+    """Run `check-config` as the node's user and say whether it found no error; end if the node cannot start.
+
+    Root would leave files in the keyring that the node cannot use.
+    """
     user = owner(restored)
     command = [sys.executable, "-m", "ecertmail", "-C", str(restored.file), "check-config"]
     try:
@@ -107,14 +110,17 @@ def _check(restored: Plan) -> None:
         raise ConfigError(
             f"everything is back, but user {restored.manifest.owner} may not run {sys.executable}"
         ) from None
-    if done.returncode:
+    if done.returncode not in {0, CHECK_FAILED}:
         click.echo(done.stderr, err=True, nl=False)
         fail(f"{restored.file}: everything is back, but must be mended before it can start", done.returncode)
+    return done.returncode == 0
 
 
-def _tell(restored: Plan) -> None:
+def _tell(restored: Plan, good: bool) -> None:
     moment = restored.manifest.made_at.strftime("%Y-%m-%d %H:%M:%S UTC")
-    click.secho("Everything is back, and check-config says good.", fg="green")
+    click.secho("Everything is back, and the node can start.", fg="green")
+    if not good:
+        click.secho(f"check-config found errors: ecertmail -C {restored.file} check-config", fg="yellow")
     if os.geteuid() == 0 and owner(restored) is None:
         click.echo(f"This machine has no user {restored.manifest.owner}: the files belong to root.")
     click.echo(f"""

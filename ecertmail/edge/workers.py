@@ -7,12 +7,15 @@ claim and no other message anything. Pebble does that; `concurrent.futures` fail
 import multiprocessing
 import os
 import resource
+import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from pebble import ProcessPool
+from pebble.pool import process as pebble_process
 
 from ecertmail.errors import WorkersError
 from ecertmail.message import Envelope
@@ -20,6 +23,10 @@ from ecertmail.model import Examination
 from ecertmail.ports import OpenPgp
 
 _NICE = 5
+
+# Pebble measures a task's time by the time of day. When the clock leaps, it would end every task; when the clock goes
+# back, none.
+setattr(pebble_process, "time", SimpleNamespace(time=time.monotonic, sleep=time.sleep))  # noqa: B010 - mypy
 
 Examine = Callable[[Envelope, bytes], Examination]
 _READY: list[Examine] = []  # in a worker: its examiner, made once, since keys and schemas take long to load

@@ -6,7 +6,7 @@ running this again: what is decided already is only archived.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ecertmail.core import record
@@ -15,6 +15,7 @@ from ecertmail.errors import EcertmailError, WorkersError
 from ecertmail.flow.command import Commander
 from ecertmail.flow.desk import Desk
 from ecertmail.flow.leave import Leaver
+from ecertmail.flow.peers import KnownPeers
 from ecertmail.flow.reconcile import Reconciler
 from ecertmail.flow.record import known, record_results
 from ecertmail.flow.reply import Replier
@@ -40,6 +41,7 @@ class Processor:
     desk: Desk
     responder: Responder
     log: EventLog
+    peers: KnownPeers = field(default_factory=KnownPeers)
 
     def begin(self, claimed: Sequence[Spooled], examiner: Examining) -> list[Begun]:
         """Start examining claimed messages.
@@ -131,6 +133,7 @@ class Processor:
         entry = tx.append([(kind, record.canonical(record.of_message(spool_id, examination, verdict, now)))])[0]
         partner = examination.partner
         assert partner is not None  # noqa: S101 - judge quarantines strangers
+        self.peers.came(tx, partner.id, examination.envelope, now)
         if examination.offer is not None and verdict.outcome is Outcome.KEY_OFFERED:
             tx.put_offer(entry, partner.id, examination.offer)
         results = record_results(tx, partner.id, verdict.results, entry, now)

@@ -18,6 +18,7 @@ from ecertmail.store import answers, clock, database, inquiries, look_up, offici
 from ecertmail.store.database import iso
 from ecertmail.store.ledger_schema import migrations
 from ecertmail.store.mail import MailTransaction
+from ecertmail.store.peers import PeerTransaction
 
 
 class SqliteLedger:
@@ -37,7 +38,7 @@ class SqliteLedger:
             yield LedgerTransaction(cursor)
 
 
-class LedgerTransaction(answers.AnswersTransaction, MailTransaction):
+class LedgerTransaction(answers.AnswersTransaction, MailTransaction, PeerTransaction):
     """What may be read and written in one commit."""
 
     def __init__(self, cursor: Cursor) -> None:

@@ -2,7 +2,7 @@
 
 from sqlite_utils import Database, Migrations
 
-from ecertmail.store import answers, clock, early_schema, official_schema, overview, retention, subscriptions
+from ecertmail.store import answers, clock, early_schema, official_schema, overview, peers, retention, subscriptions
 
 DOMAIN = "lower(substr(recipient, instr(recipient, '@') + 1))"
 """The domain of a delivery, as it is indexed and asked for."""
@@ -104,3 +104,4 @@ def m010_sending(db: Database) -> None:
 
 
 migrations()(clock.m011_clock)
+migrations()(peers.m012_peers)

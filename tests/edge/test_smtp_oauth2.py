@@ -54,7 +54,7 @@ async def test_a_token_is_got_anew_for_each_connection(provider: tuple[TokenSink
 
 async def test_an_expired_token_is_tried_again_later(provider: tuple[TokenSink, int]) -> None:
     attempt = await sender(provider[1], lambda: "expired").send(delivery())
-    assert attempt.outcome is Attempted.TEMPORARY
+    assert attempt.outcome is Attempted.SESSION
     assert provider[0].mails == []
 
 
@@ -63,4 +63,4 @@ async def test_a_command_that_gives_no_token_is_tried_again_later(provider: tupl
         raise MailboxLoginError("mail-token ended with 1")
 
     attempt = await sender(provider[1], broken).send(delivery())
-    assert (attempt.outcome, attempt.reply) == (Attempted.TEMPORARY, "mail-token ended with 1")
+    assert (attempt.outcome, attempt.reply) == (Attempted.SESSION, "mail-token ended with 1")
