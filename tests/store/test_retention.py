@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -332,5 +333,5 @@ def test_a_message_that_was_removed_cannot_be_released_but_dropped(
 def test_the_log_cannot_be_removed(ledger: SqliteLedger) -> None:
     with ledger.transaction() as tx:
         tx.append([("message", b"{}")])
-    with pytest.raises(sqlite3.DatabaseError, match="append-only"):
-        sqlite3.connect(sent_path(ledger)).execute("DELETE FROM entry")
+    with closing(sqlite3.connect(sent_path(ledger))) as db, pytest.raises(sqlite3.DatabaseError, match="append-only"):
+        db.execute("DELETE FROM entry")
