@@ -143,7 +143,8 @@ def test_a_mail_that_something_refers_to_stays(
         case(tx)
     deliver(outbox)
     assert run(sent, LATER) == 0
-    assert DeliveryReader(sent_path(ledger)).show(1).octets == OCTETS
+    with closing(DeliveryReader(sent_path(ledger))) as reader:
+        assert reader.show(1).octets == OCTETS
 
 
 def sent_path(ledger: SqliteLedger) -> Path:
