@@ -13,9 +13,8 @@ STEPS = (
     ("an empty machine: {}", r"tests/machine/.*::test_(.*)"),
     (
         "OpenPGP: keys, signatures, encryption",
-        r"tests/(?:edge/test_openpgp|edge/test_keyring|test_keys|test_own_key|hostile/test_(?:sig|key|enc|two))",
+        r"tests/(?:edge/test_openpgp|edge/test_keyring|test_keys|hostile/test_(?:sig|key|enc|two))",
     ),
-    ("mailboxes by IMAP: {}", r"tests/edge/test_imap_servers.*::test_(\w+)"),
     ("mailboxes by IMAP", r"tests/(?:edge/test_imap|test_mailbox)"),
     (SMTP, r"tests/(?:edge/test_smtp|test_tls)"),
     ("units of systemd", r"tests/test_systemd"),

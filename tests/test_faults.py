@@ -43,7 +43,9 @@ def test_a_locked_ledger_delays_but_loses_nothing(daemon: Installation, sink: Si
     other = sqlite3.connect(daemon.folder / "spool/ledger.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert daemon.send(batch_mail(certificates_xml("NZ/1"))).startswith("250")
-    until(lambda: "process.waiting" in daemon.log)
+    until(
+        lambda: "process.waiting" in daemon.log, 90
+    )  # each of the daemon's loops waits 5 s for the lock, one after the other
     assert daemon.spooled()[0].state == "spooled"
     other.execute("ROLLBACK")
     other.close()
