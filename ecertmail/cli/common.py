@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import click
 
@@ -16,7 +16,15 @@ if TYPE_CHECKING:  # `ecertmail --help` reads no configuration
     from ecertmail.config import Config
 
 CHECK_FAILED = 3
+_Reader = TypeVar("_Reader", bound="Closable")
 _PLACES = (Path("ecertmail.toml"), Path("/etc/ecertmail/ecertmail.toml"))
+
+
+class Closable(Protocol):
+    """What is closed after use."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
 class Group(click.Group):
@@ -38,6 +46,12 @@ def fail(message: str, code: int) -> NoReturn:
     for line in message.splitlines():
         click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
     sys.exit(code)
+
+
+def opened(reader: _Reader) -> _Reader:
+    """Return a reader; it is closed when the command ends."""
+    click.get_current_context().call_on_close(reader.close)
+    return reader
 
 
 def load(context: click.Context) -> "Config":

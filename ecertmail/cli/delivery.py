@@ -6,7 +6,7 @@ import itertools
 import click
 
 from ecertmail.cli.changing import change
-from ecertmail.cli.common import Group, json_option, load, pairs, show_json, show_json_list, table
+from ecertmail.cli.common import Group, json_option, load, opened, pairs, show_json, show_json_list, table
 from ecertmail.config import Config
 from ecertmail.core import mime
 from ecertmail.delivery import DeliveryState
@@ -130,7 +130,7 @@ def _change(config: Config, do: str, number: int) -> None:
 
 
 def _reader(context: click.Context) -> DeliveryReader:
-    return DeliveryReader(load(context).spool / "ledger.db")
+    return opened(DeliveryReader(load(context).spool / "ledger.db"))
 
 
 def _time(text: str) -> str:

@@ -9,7 +9,7 @@ import click
 
 from ecertmail import clock
 from ecertmail.cli.changing import change
-from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
+from ecertmail.cli.common import Group, json_option, load, opened, pairs, show_json, table
 from ecertmail.conversation import Inquiry, InquiryState, Utterance
 from ecertmail.core.deadline import number_of
 from ecertmail.core.entity import printable
@@ -176,7 +176,7 @@ def _is_overdue(one: Inquiry, now: datetime) -> bool:
 
 
 def _reader(context: click.Context) -> LedgerReader:
-    return LedgerReader(load(context).spool / "ledger.db")
+    return opened(LedgerReader(load(context).spool / "ledger.db"))
 
 
 def _iso(moment: datetime | None) -> str | None:

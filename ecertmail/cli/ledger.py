@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from ecertmail.cli import compacting
-from ecertmail.cli.common import CHECK_FAILED, Group, fail, json_option, load, pairs, show_json, table
+from ecertmail.cli.common import CHECK_FAILED, Group, fail, json_option, load, opened, pairs, show_json, table
 from ecertmail.config import Config
 from ecertmail.core.entity import printable
 from ecertmail.core.printed import qr_text
@@ -32,7 +32,7 @@ _STATES = ("status", "outcome", "decision", "state")
 def lookup(context: click.Context, number: str, as_json: bool, entry: int | None) -> None:
     """Show a certificate: its status, its main fields, every version ever received, and what was decided on it."""
     config = load(context)
-    reader = LedgerReader(config.spool / "ledger.db")
+    reader = opened(LedgerReader(config.spool / "ledger.db"))
     found = reader.lookup(number)
     if not found:
         raise NotFoundError(f"{number}: no certificate with this number is recorded here")
@@ -98,7 +98,7 @@ def ledger() -> None:
 @click.pass_context
 def tail(context: click.Context, count: int, as_json: bool) -> None:
     """Show the newest entries."""
-    entries = LedgerReader(load(context).spool / "ledger.db").tail(count)
+    entries = opened(LedgerReader(load(context).spool / "ledger.db")).tail(count)
     records = [{"index": entry.index, "leaf": entry.leaf.hex(), **json.loads(entry.record)} for entry in entries]
     if as_json:
         show_json(records)
@@ -118,7 +118,7 @@ def verify(context: click.Context, size: int | None, root: str | None, as_json: 
     if (size is None) != (root is None):
         raise click.UsageError("--size and --root go together")
     folder = load(context).spool
-    reader = LedgerReader(folder / "ledger.db")
+    reader = opened(LedgerReader(folder / "ledger.db"))
     now = reader.size()
     with click.progressbar(length=now, label="Verifying", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         faults = [*audit.faults(reader, bar.update), *octets_audit.faults(folder)]

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ecertmail.cli.changing import change
-from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
+from ecertmail.cli.common import Group, json_option, load, opened, pairs, show_json, table
 from ecertmail.cli.partner import find
 from ecertmail.config import Config
 from ecertmail.core.address import base, normal
@@ -174,4 +174,4 @@ _state_command("resume", "active", "Listen to a suspended official again.")
 
 
 def _reader(config: Config) -> LedgerReader:
-    return LedgerReader(config.spool / "ledger.db")
+    return opened(LedgerReader(config.spool / "ledger.db"))

@@ -7,7 +7,7 @@ import click
 
 from ecertmail.cli import compacting
 from ecertmail.cli.changing import change
-from ecertmail.cli.common import Group, json_option, load, pairs, show_json, table
+from ecertmail.cli.common import Group, json_option, load, opened, pairs, show_json, table
 from ecertmail.core import mime
 from ecertmail.core.outline import outline
 from ecertmail.errors import RemovedError
@@ -109,7 +109,7 @@ spool.add_command(compacting.command("spool"))
 
 
 def _reader(context: click.Context) -> SpoolReader:
-    return SpoolReader(load(context).spool / "spool.db")
+    return opened(SpoolReader(load(context).spool / "spool.db"))
 
 
 def _since(row: Row) -> str:
