@@ -110,18 +110,19 @@ class Readers:
         names = [mailbox.name for mailbox in config.settings.mailbox]
         self._watch = MailboxWatch(names=names, fetched=spool.fetched, ledger=ledger, log=log)
         self._outcomes = Outcomes(config.spool / "spool.db", config.spool / "ledger.db")
-        self._pollers = [
-            Poller(
-                name=mailbox.name,
-                open=opener(config, mailbox, log),
-                collector=Collector(plan(config, mailbox), spool.fetched, self._accept, self._outcomes.of, clock, log),
-                fetched=spool.fetched,
-                interval=mailbox.interval_seconds,
-                clock=clock,
-                log=log,
-            )
-            for mailbox in config.settings.mailbox
-        ]
+        self._pollers = [self._poller(config, mailbox, spool) for mailbox in config.settings.mailbox]
+
+    def _poller(self, config: Config, mailbox: MailboxSection, spool: SqliteSpool) -> Poller:
+        settled, clock, log = self._outcomes.of, self._clock, self._log
+        return Poller(
+            name=mailbox.name,
+            open=opener(config, mailbox, log),
+            collector=Collector(plan(config, mailbox), spool.fetched, self._accept, settled, clock, log),
+            fetched=spool.fetched,
+            interval=mailbox.interval_seconds,
+            clock=clock,
+            log=log,
+        )
 
     async def run(self) -> None:
         """Read until cancelled; what was accepted by then is durable."""

@@ -13,10 +13,10 @@ LOST_WAITS = (1.0, 5.0, 15.0, 60.0, 300.0)
 """Seconds to wait after the first, second, … lost connection; the last one repeats."""
 
 LOGIN_WAITS = (60.0, 300.0, 900.0, 3600.0)
-"""The same after refused logins: long, for many servers lock an account after ten."""
+"""Seconds to wait after refused logins. They are long, because many servers lock an account after ten."""
 
 UNAVAILABLE_WAITS = (60.0, 300.0)
-"""The same where a server refuses logins for now: each try counts against limits on connections."""
+"""Seconds to wait where a server takes no logins for now. Each try counts against its limit on connections."""
 
 UNEXPLAINED = 3
 """A login that is refused so often in a row without a reason counts as refused credentials."""

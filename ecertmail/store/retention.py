@@ -16,6 +16,7 @@ Each step is one commit; a crash leaves the steps before it. `mark` is a number 
 kept for ever, so that the next day begins there.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,7 +94,7 @@ class Step:
     more: bool
 
 
-class Retention:
+class Retention(ABC):
     """Removes one kind of octets from one file, a step at a time."""
 
     what: What
@@ -152,11 +153,13 @@ class Retention:
                 break
         return removed, octets
 
+    @abstractmethod
     def _page(self, cursor: Cursor, before: str) -> list[Candidate]:
-        raise NotImplementedError
+        """Return the next mails, those from before a time (ISO 8601) being old enough."""
 
+    @abstractmethod
     def _remove(self, cursor: Cursor, number: int, at: str) -> int:
-        raise NotImplementedError
+        """Remove the octets of one mail at a time (ISO 8601); return how many it had."""
 
 
 class SentRetention(Retention):
