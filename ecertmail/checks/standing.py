@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from ecertmail import assemble, examining
 from ecertmail.backup import last
@@ -42,17 +43,17 @@ class Standing:
     """
 
     daemon: Daemon
-    seen: Overview | None
-    mailboxes: tuple[Summary, ...]
-    alarms: tuple[Alarm, ...]
-    delayed: tuple[Delayed, ...]
     backup: LastBackup | None
-    retention: tuple[space.Run, ...]
-    files: tuple[space.File, ...]
-    keys: tuple[KeyLife, ...]
     free: int | None
     log_octets: dict[str, int]
-    unread: tuple[Fault, ...]
+    seen: Overview | None = None
+    mailboxes: tuple[Summary, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    delayed: tuple[Delayed, ...] = ()
+    retention: tuple[space.Run, ...] = ()
+    files: tuple[space.File, ...] = ()
+    keys: tuple[KeyLife, ...] = ()
+    unread: tuple[Fault, ...] = ()
 
 
 def look(
@@ -66,40 +67,35 @@ def look(
         daemon: whether the daemon runs, if that is known; else it is asked.
         keys: when keys end, if that is known; else GnuPG is asked.
     """
-    unread: list[Fault] = []
-    seen: Overview | None = None
-    mailboxes: tuple[Summary, ...] = ()
-    alarms: tuple[Alarm, ...] = ()
-    delayed: tuple[Delayed, ...] = ()
-    runs: tuple[space.Run, ...] = ()
-    files: tuple[space.File, ...] = ()
-    lives: tuple[KeyLife, ...] = ()
-    try:
-        assemble.refuse_newer(config)
-        seen = overview.read(config.spool, now, receipt_addresses(config))
-        mailboxes, alarms = tuple(_mailboxes(config)), tuple(_alarms(config))
-        delayed = _delayed(config, now)
-        runs, files = tuple(space.runs(config.spool)), tuple(space.files(config.spool))
-    except (EcertmailError, OSError) as error:
-        unread += loading.faults_of(error)
-    try:
-        lives = examining.key_lives(config) if keys is None else keys
-    except (EcertmailError, OSError) as error:
-        unread += loading.faults_of(error)
-    return Standing(
+    standing = Standing(
         daemon=_daemon(config) if daemon is None else daemon,
-        seen=seen,
-        mailboxes=mailboxes,
-        alarms=alarms,
-        delayed=delayed,
         backup=last.read(config.spool),
-        retention=runs,
-        files=files,
-        keys=lives,
         free=storage.free_octets(config.spool),
         log_octets={name: _size(config, f"{name}-wal") for name in DATABASES},
-        unread=tuple(unread),
     )
+    for read in (partial(_with_databases, config, now), partial(_with_keys, config, keys)):
+        try:
+            standing = read(standing)
+        except (EcertmailError, OSError) as error:
+            standing = replace(standing, unread=(*standing.unread, *loading.faults_of(error)))
+    return standing
+
+
+def _with_databases(config: Config, now: datetime, standing: Standing) -> Standing:
+    assemble.refuse_newer(config)
+    return replace(
+        standing,
+        seen=overview.read(config.spool, now, receipt_addresses(config)),
+        mailboxes=tuple(_mailboxes(config)),
+        alarms=tuple(_alarms(config)),
+        delayed=_delayed(config, now),
+        retention=tuple(space.runs(config.spool)),
+        files=tuple(space.files(config.spool)),
+    )
+
+
+def _with_keys(config: Config, known: tuple[KeyLife, ...] | None, standing: Standing) -> Standing:
+    return replace(standing, keys=examining.key_lives(config) if known is None else known)
 
 
 def receipt_addresses(config: Config) -> list[str]:
