@@ -13,6 +13,7 @@ from tests.desk import Desk
 from tests.dovecot import Account, Dovecot
 from tests.installation import Installation, Sink
 from tests.records import pytest_runtest_logreport  # noqa: F401 - a hook
+from tests.small_disk import small_disk_at
 
 # A slow example says nothing on a busy machine; tests about time measure it themselves.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -78,3 +79,11 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made = Desk(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 400 kB."""
+    (tmp_path / "small").mkdir()
+    with small_disk_at(tmp_path / "small", "400k") as folder:
+        yield folder

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from ecertmail.checks import ports, storage
 from ecertmail.core.countries import COUNTRIES
 from tests.builders import NZ_ADDRESS, key_of, make_key
 from tests.installation import Installation, free_port, until
 from tests.scenery import Past
+from tests.small_disk import small_disk_at
 from tests.test_systemd import UNITS
 from tests.test_tls import make_certificate
 
@@ -235,7 +235,7 @@ def test_a_node_whose_socket_unit_has_port_25_does_not_send_there(
     shutil.copy(UNITS / "ecertmail.socket", folder)
     service = (UNITS / "ecertmail.service").read_text().replace("/var/lib/ecertmail/ecertmail.toml", str(china.file))
     (folder / "ecertmail.service").write_text(service)
-    monkeypatch.setattr(ports, "UNIT_FOLDERS", (folder,))
+    monkeypatch.setenv("SYSTEMD_UNIT_PATH", str(folder))
     exit_code, findings = check(china)
     assert (exit_code, [f["code"] for f in findings if f["severity"] == "error"]) == (3, ["sends-to-itself"])
     (folder / "sockets.target.wants/ecertmail.socket").unlink()
@@ -269,11 +269,11 @@ def test_a_smarthost_that_greets_as_an_ecertmail_node_is_none(china: Installatio
         assert "sends-to-itself" in [finding["code"] for finding in check(china)[1]]
 
 
-def test_a_disk_that_fills_is_told(china: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "LOW", 10**18)
-    assert "disk-low" in [finding["code"] for finding in check(china)[1]]
-    monkeypatch.setattr(storage, "FULL", 10**18)
-    exit_code, findings = check(china)
+def test_a_disk_that_fills_is_told(china: Installation) -> None:
+    with small_disk_at(china.folder / "spool", "500m"):
+        assert "disk-low" in [finding["code"] for finding in check(china)[1]]
+    with small_disk_at(china.folder / "spool", "50m"):
+        exit_code, findings = check(china)
     assert (exit_code, "disk-full" in [finding["code"] for finding in findings]) == (3, True)
 
 

@@ -16,11 +16,11 @@ import pytest
 
 from ecertmail.backup import last
 from ecertmail.backup.last import LastBackup
-from ecertmail.checks import ports, problems, storage
 from ecertmail.core.mailbox import Health, Trouble
 from tests.builders import NZ_ADDRESS, key_of, make_key
 from tests.installation import Installation
 from tests.scenery import REFUSED, Past
+from tests.small_disk import small_disk_at
 from tests.test_systemd import SERVICE
 
 NOW = datetime.now(UTC)
@@ -154,17 +154,18 @@ def test_many_alarms_of_one_kind_are_one_line(china: Installation) -> None:
     assert (fault["text"].startswith("20 alarms about delivery"), fault["remedy"]) == (True, "ecertmail alarm list")
 
 
-def test_a_large_write_ahead_log_is_told(china: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_write_ahead_log_is_told(china: Installation) -> None:
     past = Past(china.folder / "spool")
     past.stage(NOW, NZ_ADDRESS)
-    monkeypatch.setattr(problems, "WAL_OCTETS", 0)
+    os.truncate(china.folder / "spool/ledger.db-wal", 101_000_000)  # what a log is that a reader kept from shrinking
     assert "wal" in {fault["code"] for fault in faults(china)}
     past.close()
 
 
-def test_status_on_a_full_disk_says_so(daemon: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "FULL", 10**18)
-    done = daemon.cli("status")
+def test_status_on_a_full_disk_says_so(china: Installation) -> None:
+    Past(china.folder / "spool").close()
+    with small_disk_at(china.folder / "spool", "50m"):
+        done = china.cli("status")
     assert (done.exit_code, "the disk is full" in done.output) == (75, True)
     assert "ledger size" in done.output, "what can be read is shown all the same"
 
@@ -239,7 +240,7 @@ def test_doctor_looks_at_the_units_of_this_installation(
 ) -> None:
     service = SERVICE.read_text().replace("/var/lib/ecertmail/ecertmail.toml", str(china.file))
     (tmp_path / "ecertmail.service").write_text(service)
-    monkeypatch.setattr(ports, "UNIT_FOLDERS", (tmp_path,))
+    monkeypatch.setenv("SYSTEMD_UNIT_PATH", str(tmp_path))
     assert "unit-disabled" in codes(china)
     (tmp_path / "multi-user.target.wants").mkdir()
     (tmp_path / "multi-user.target.wants/ecertmail.service").symlink_to(tmp_path / "ecertmail.service")

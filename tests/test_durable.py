@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ecertmail import durable
+from tests.strace import durable_calls
 
 
 def test_a_file_holds_what_was_written_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -23,31 +24,17 @@ def test_a_file_has_the_mode_that_was_asked_for_whatever_the_umask(tmp_path: Pat
     assert (tmp_path / "key.asc").stat().st_mode & 0o777 == mode
 
 
-def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    durable.write(tmp_path / "partner.toml", b"old")
-
-    def full(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
+def test_a_write_that_fails_leaves_the_file_as_it_was(small_disk: Path) -> None:
+    durable.write(small_disk / "partner.toml", b"old")
     with pytest.raises(OSError, match="No space"):
-        durable.write(tmp_path / "partner.toml", b"new")
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"partner.toml": b"old"}
+        durable.write(small_disk / "partner.toml", b"x" * 1_000_000)
+    assert {path.name: path.read_bytes() for path in small_disk.iterdir()} == {"partner.toml": b"old"}
 
 
-def test_file_and_folder_are_synced_the_file_before_it_gets_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[tuple[str, bool]] = []
-    sync = os.fsync
-
-    def watched(descriptor: int) -> None:
-        seen.append((_name(descriptor), (tmp_path / "partner.toml").exists()))
-        sync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", watched)
-    durable.write(tmp_path / "partner.toml", b"x")
-    assert seen == [(str(tmp_path / ".partner.toml.tmp"), False), (str(tmp_path), True)]
+def test_file_and_folder_are_synced_the_file_before_it_gets_its_name(tmp_path: Path) -> None:
+    file = str(tmp_path / "nz.toml")
+    code = f"from pathlib import Path; from ecertmail import durable; durable.write(Path({file!r}), b'x')"
+    assert durable_calls(tmp_path, code) == [("fsync", ".nz.toml.tmp"), ("rename", "nz.toml"), ("fsync", ".")]
 
 
 def test_folders_are_made_with_those_above_them(tmp_path: Path) -> None:
@@ -56,22 +43,13 @@ def test_folders_are_made_with_those_above_them(tmp_path: Path) -> None:
     assert (tmp_path / "a/b").stat().st_mode & 0o777 == 0o700
 
 
-def test_what_another_program_wrote_is_synced_down_to_the_last_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_another_program_wrote_is_synced_down_to_the_last_file(tmp_path: Path) -> None:
     (tmp_path / "private-keys-v1.d").mkdir()
     (tmp_path / "private-keys-v1.d/one.key").write_bytes(b"x")
     (tmp_path / "pubring.kbx").write_bytes(b"x")
-    seen: list[str] = []
-    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append(_name(descriptor)))
-    durable.sync_tree(tmp_path)
-    assert seen == [
-        str(tmp_path / name) for name in ("private-keys-v1.d", "private-keys-v1.d/one.key", "pubring.kbx")
-    ] + [str(tmp_path)]
-
-
-def _name(descriptor: int) -> str:
-    return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+    code = f"from pathlib import Path; from ecertmail import durable; durable.sync_tree(Path({str(tmp_path)!r}))"
+    names = ("private-keys-v1.d", "private-keys-v1.d/one.key", "pubring.kbx", ".")
+    assert durable_calls(tmp_path, code) == [("fsync", name) for name in names]
 
 
 def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:

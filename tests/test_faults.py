@@ -3,7 +3,6 @@
 import os
 import smtplib
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,29 +10,26 @@ import pytest
 
 from tests.builders import CHINA, NZ_ADDRESS, batch_mail, certificates_xml
 from tests.installation import Installation, Sink, until
+from tests.small_disk import small_disk_at
 
 
 @pytest.fixture
-def small_disk(china: Installation) -> Iterator[Path]:
-    """The spool folder on a file system of 800 kB, which new tables in the ledger fit in."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    folder = china.folder / "spool"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", folder], check=True)
-    yield folder
-    china.stop()
-    subprocess.run(["umount", folder], check=True)
+def small_spool(china: Installation) -> Iterator[Path]:
+    """The spool folder on a file system of 1 MB, which the tables of an empty ledger fit in."""
+    with small_disk_at(china.folder / "spool", "1m") as folder:
+        yield folder
+        china.stop()
 
 
 def test_a_full_disk_is_451_and_when_there_is_room_again_the_mail_gets_in(
-    china: Installation, sink: Sink, small_disk: Path
+    china: Installation, sink: Sink, small_spool: Path
 ) -> None:
     china.start()
-    (small_disk / "ballast").write_bytes(b"x" * (os.statvfs(small_disk).f_bavail * 4096))
+    (small_spool / "ballast").write_bytes(b"x" * (os.statvfs(small_spool).f_bavail * 4096))
     big = batch_mail(*(certificates_xml(f"NZ/{n}", title="x" * 200) for n in range(40)))
     assert china.send(big) == "451 4.3.0 Temporary failure, please try again later"
     assert "smtp.failed" in china.log
-    (small_disk / "ballast").unlink()
+    (small_spool / "ballast").unlink()
     assert china.send(batch_mail(certificates_xml("NZ/1"))).startswith("250")
     sink.wait_for(1)
     assert len(china.spooled()) == 1

@@ -1,6 +1,7 @@
 """Where this node takes mail: on the sockets that systemd passed or will pass, else where the configuration says."""
 
 import ipaddress
+import os
 import re
 import socket
 from collections.abc import Iterator
@@ -10,8 +11,7 @@ from ecertmail.config import Config
 from ecertmail.edge import control
 from ecertmail.errors import EcertmailError
 
-UNIT_FOLDERS = tuple(Path(root) / "systemd/system" for root in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"))
-"""Where systemd looks for units."""
+_UNIT_FOLDERS = tuple(Path(root) / "systemd/system" for root in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"))
 
 WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - looked for, not bound
 _STREAM = re.compile(r"^\s*ListenStream\s*=\s*(?:(?P<host>\S+):)?(?P<port>\d+)\s*$", re.MULTILINE)
@@ -78,9 +78,15 @@ def service_of(config: Config) -> Path | None:
     return None
 
 
+def unit_folders() -> tuple[Path, ...]:
+    """Return where systemd looks for units; SYSTEMD_UNIT_PATH says otherwise, as it does to systemd."""
+    named = os.environ.get("SYSTEMD_UNIT_PATH", "")
+    return tuple(map(Path, filter(None, named.split(":")))) or _UNIT_FOLDERS
+
+
 def is_enabled(target: str, name: str) -> bool:
     """Say whether a target of systemd wants a unit."""
-    return any((folder / f"{target}.wants" / name).is_symlink() for folder in UNIT_FOLDERS)
+    return any((folder / f"{target}.wants" / name).is_symlink() for folder in unit_folders())
 
 
 def _of_units(config: Config) -> Iterator[tuple[str, int]]:
@@ -95,7 +101,7 @@ def _of_units(config: Config) -> Iterator[tuple[str, int]]:
 
 
 def _units(name: str) -> list[Path]:
-    return [folder / name for folder in UNIT_FOLDERS if (folder / name).is_file()]
+    return [folder / name for folder in unit_folders() if (folder / name).is_file()]
 
 
 def _text(file: Path) -> str:

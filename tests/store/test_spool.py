@@ -1,6 +1,5 @@
 """The spool on a real file: what is accepted survives, is taken once, and gets out only by a decision."""
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -38,18 +37,6 @@ def reader(spool: SqliteSpool, path: Path) -> Iterator[SpoolReader]:
     made = SpoolReader(path)
     yield made
     made.close()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 400 kB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("a small file system can only be mounted by root")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def add(spool: SqliteSpool, *ids: str) -> None:
