@@ -89,7 +89,7 @@ def load_own_key(config: Config, log: EventLog | None = None) -> OwnKey:
     """Load the node's key from its GnuPG home."""
     section = config.settings.keys
     passphrase = secret(config, section.passphrase_file, "the key's passphrase")
-    return own_key.load(config.path(section.home), section.fingerprint, passphrase, log)
+    return own_key.load(GnupgKeyring(config.path(section.home)), section.fingerprint, passphrase, log)
 
 
 def prove_own_key(config: Config) -> bool:

@@ -1,7 +1,6 @@
 """This node's own OpenPGP key: taken from its GnuPG home, which is repaired if need be, and tried once."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ecertmail.edge import openpgp
 from ecertmail.edge.keyring import GnupgKeyring
@@ -22,11 +21,11 @@ class OwnKey:
     passphrase: str = field(repr=False)
 
 
-def load(home: Path, fingerprint: str, passphrase: str, log: EventLog | None = None) -> OwnKey:
+def load(keyring: GnupgKeyring, fingerprint: str, passphrase: str, log: EventLog | None = None) -> OwnKey:
     """Load the node's key; Sequoia signs with it, or GnuPG's agent where Sequoia cannot, as with a key on a card.
 
     Args:
-        home: the GnuPG home; the node's own copy of its public key, `node.asc`, lies beside it.
+        keyring: the node's GnuPG home. The node's own copy of its public key, `node.asc`, lies beside it.
         fingerprint: of the primary key, 40 hex digits.
         passphrase: empty for a key without one.
         log: where a repair and the slower way to sign are reported.
@@ -34,8 +33,7 @@ def load(home: Path, fingerprint: str, passphrase: str, log: EventLog | None = N
     Raises:
         KeyringError: the key is not there, its passphrase is wrong, or nothing can sign with it now.
     """
-    keyring = GnupgKeyring(home)
-    public = _public_key(keyring, home, fingerprint, log)
+    public = _public_key(keyring, fingerprint, log)
     secret = keyring.secret_key(fingerprint, passphrase)
     try:
         sign = openpgp.load_signer(secret, passphrase)
@@ -78,9 +76,10 @@ def _opener(own: OwnKey) -> openpgp.Unwrap:
     return unwrap
 
 
-def _public_key(keyring: GnupgKeyring, home: Path, fingerprint: str, log: EventLog | None) -> openpgp.PublicKey:
+def _public_key(keyring: GnupgKeyring, fingerprint: str, log: EventLog | None) -> openpgp.PublicKey:
     """Read the node's public key from its keyring; one that a power cut damaged is repaired from `node.asc`."""
-    damaged, copy = keyring.set_damaged_aside(), home.parent / "node.asc"
+    home, damaged = keyring.home, keyring.set_damaged_aside()
+    copy = home.parent / "node.asc"
     if missing := not keyring.holds(fingerprint):
         octets = copy.read_bytes() if copy.is_file() else b""
         if fingerprint not in _fingerprints(octets):

@@ -11,7 +11,8 @@ from tempfile import NamedTemporaryFile
 import pytest
 
 _CALL = re.compile(
-    r"(?P<name>fsync|rename\w*)\((?:\d+<(?P<synced>[^>\n]*)>|.*\"(?P<renamed>[^\"\n]*)\")[^\"\n]*\)\s+= 0$", re.MULTILINE
+    r"(?P<name>fsync|rename\w*)\((?:\d+<(?P<synced>[^>\n]*)>|.*\"(?P<renamed>[^\"\n]*)\")[^\"\n]*\)\s+= 0$",
+    re.MULTILINE,
 )
 
 

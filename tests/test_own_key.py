@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from ecertmail import durable, own_key
+from ecertmail import own_key
 from ecertmail.edge.keyring import GnupgKeyring
 from ecertmail.errors import KeyringError
 from tests.builders import Gpg, key_of
 from tests.flow.fakes import Log
 from tests.installation import Installation
 from tests.secret_keys import stub
+from tests.strace import durable_calls
 
 PASSPHRASE = "correct horse"
 
@@ -34,9 +35,11 @@ def node(made: tuple[Path, str], tmp_path: Path) -> tuple[Path, str]:
     return tmp_path / "keys", made[1]
 
 
-def load(node: tuple[Path, str], passphrase: str = PASSPHRASE) -> tuple[own_key.OwnKey, list[str]]:
+def load(
+    node: tuple[Path, str], passphrase: str = PASSPHRASE, home: type[GnupgKeyring] = GnupgKeyring
+) -> tuple[own_key.OwnKey, list[str]]:
     log = Log()
-    return own_key.load(node[0] / "gnupg", node[1], passphrase, log), [event for _, event in log.events]
+    return own_key.load(home(node[0] / "gnupg"), node[1], passphrase, log), [event for _, event in log.events]
 
 
 def test_a_good_key_signs_and_decrypts(node: tuple[Path, str]) -> None:
@@ -74,9 +77,8 @@ class CardKeyring(GnupgKeyring):
         return stub(key_of("card@x.example").tsk)
 
 
-def test_a_key_on_a_card_signs_through_the_agent(node: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_key, "GnupgKeyring", CardKeyring)
-    own, events = load(node)
+def test_a_key_on_a_card_signs_through_the_agent(node: tuple[Path, str]) -> None:
+    own, events = load(node, home=CardKeyring)
     assert own_key.prove(own)
     assert events == ["key.signs-by-agent"]
 
@@ -136,13 +138,20 @@ def test_a_wrong_fingerprint_touches_no_keyring(node: tuple[Path, str]) -> None:
     assert (node[0] / "gnupg/pubring.kbx").read_bytes() == before
 
 
-def test_whatever_gnupg_wrote_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[Path] = []
-    monkeypatch.setattr(durable, "sync_tree", synced.append)
-    keyring = GnupgKeyring(tmp_path / "gnupg")
-    keyring.generate("China Customs", "ecert@customs.example", PASSPHRASE)
-    keyring.add(key_of("partner@x.example").public.octets)
-    assert synced == [tmp_path / "gnupg"] * 2
+def test_whatever_gnupg_wrote_is_synced(tmp_path: Path) -> None:
+    (tmp_path / "partner.key").write_bytes(key_of("partner@x.example").public.octets)
+    code = f"""
+from pathlib import Path
+from ecertmail.edge.keyring import GnupgKeyring
+keyring = GnupgKeyring(Path({str(tmp_path / "gnupg")!r}))
+keyring.generate("China Customs", "ecert@customs.example", {PASSPHRASE!r})
+keyring.add(Path({str(tmp_path / "partner.key")!r}).read_bytes())
+keyring.close()
+"""
+    synced = [path for name, path in durable_calls(tmp_path / "gnupg", code) if name == "fsync"]
+    assert synced.count("pubring.kbx") == 2
+    assert any(path.startswith("private-keys-v1.d/") for path in synced)
+    assert synced[-1] == "."
 
 
 # Commands

@@ -54,7 +54,7 @@ def _make_key(folder: Path, name: str, address: str) -> str:
     fingerprint = keyring.generate(name, address, passphrase)
     durable.write(folder / "keys/passphrase", f"{passphrase}\n".encode())
     durable.write(folder / "keys/node.asc", keyring.public_key(fingerprint).encode(), durable.READABLE)
-    own_key.prove(own_key.load(folder / "keys/gnupg", fingerprint, passphrase))
+    own_key.prove(own_key.load(keyring, fingerprint, passphrase))
     return fingerprint
 
 

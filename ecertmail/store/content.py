@@ -7,12 +7,12 @@ The octets of a message of an older ecertmail stand as they are. Those of an arc
 from collections.abc import Iterable
 from hashlib import sha256
 from sqlite3 import Connection, Cursor
-from typing import Any
 
 from sqlite_utils import Database
 
 from ecertmail.core import packing
-from ecertmail.errors import NotFoundError, RemovedError, StoreError
+from ecertmail.errors import RemovedError, StoreError
+from ecertmail.store.database import row_of
 
 
 def migrate(db: Database) -> None:
@@ -40,7 +40,7 @@ def octets(db: Connection | Cursor, seq: int) -> bytes:
         RemovedError: retention removed them.
         StoreError: they are damaged.
     """
-    row = _row(db, seq)
+    row = row_of(db, "message", "seq", seq)
     if row.get("removed_at"):
         raise RemovedError(f"{row['id']}: the octets were removed by retention on {row['removed_at'][:10]}")
     stored = db.execute("SELECT octets FROM content WHERE seq=?", (seq,)).fetchone()
@@ -57,22 +57,12 @@ def octets(db: Connection | Cursor, seq: int) -> bytes:
 
 def remove(cursor: Cursor, seq: int, at: str) -> int:
     """Remove the octets of a message at a time (ISO 8601); its hash is kept. Return how many octets it had."""
-    row = _row(cursor, seq)
+    row = row_of(cursor, "message", "seq", seq)
     stored = cursor.execute("SELECT octets FROM content WHERE seq=?", (seq,)).fetchone()
     digest = row["sha256"] or _digest(stored[0] if stored else b"")
     cursor.execute("UPDATE message SET sha256=?, removed_at=? WHERE seq=?", (digest, at, seq))
     cursor.execute("DELETE FROM content WHERE seq=?", (seq,))
     return int(row["size"])
-
-
-def _row(db: Connection | Cursor, seq: int) -> dict[str, Any]:
-    """Return what is stored of a message; a spool that was not migrated yet has fewer columns."""
-    rows = db.execute("SELECT * FROM message WHERE seq=?", (seq,))
-    names = [column[0] for column in rows.description]
-    row = rows.fetchone()
-    if row is None:
-        raise NotFoundError("it is not there any more")
-    return dict(zip(names, row, strict=True))
 
 
 def _digest(octets: bytes) -> str:

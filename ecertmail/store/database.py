@@ -122,6 +122,20 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def row_of(db: sqlite3.Connection | sqlite3.Cursor, table: str, key: str, value: object) -> dict[str, Any]:
+    """Return a row as the table has it now: a file that was not migrated yet has fewer columns.
+
+    Raises:
+        NotFoundError: there is no such row.
+    """
+    rows = db.execute(f"SELECT * FROM {table} WHERE {key}=?", (value,))  # noqa: S608 - names of ours
+    names = [column[0] for column in rows.description]
+    row = rows.fetchone()
+    if row is None:
+        raise NotFoundError("it is not there any more")
+    return dict(zip(names, row, strict=True))
+
+
 def iso(moment: datetime) -> str:
     """Return the one form of time in both files; as text it sorts as the moments do."""
     return moment.isoformat(timespec="milliseconds")

@@ -7,14 +7,14 @@ octets in its own row. The octets of a mail may be gone ("removed by retention")
 from collections.abc import Iterable
 from hashlib import sha256
 from sqlite3 import Connection, Cursor
-from typing import Any
 
 from sqlite_utils import Database
 
 from ecertmail.core import packing
 from ecertmail.core.packing import Held
-from ecertmail.errors import NotFoundError, RemovedError, StoreError
+from ecertmail.errors import RemovedError, StoreError
 from ecertmail.store import tickets
+from ecertmail.store.database import row_of
 
 SIZE = "(SELECT iif(size, size, length(octets)) FROM mail WHERE mail.id=delivery.mail)"
 """The number of octets of the mail of a delivery."""
@@ -82,7 +82,7 @@ def octets(db: Connection | Cursor, mail: int) -> bytes:
         RemovedError: retention removed them.
         StoreError: they are damaged.
     """
-    row = _row(db, mail)
+    row = row_of(db, "mail", "id", mail)
     if row.get("removed_at"):
         raise RemovedError(f"its octets were removed by retention on {row['removed_at'][:10]}")
     if not row.get("sha256"):
@@ -95,7 +95,7 @@ def octets(db: Connection | Cursor, mail: int) -> bytes:
 
 def remove(cursor: Cursor, mail: int, at: str) -> int:
     """Remove the octets of a mail at a time (ISO 8601); its hash is kept. Return how many octets the mail had."""
-    row = _row(cursor, mail)
+    row = row_of(cursor, "mail", "id", mail)
     size, digest = (row["size"], row["sha256"]) if row["sha256"] else (len(row["octets"]), _digest(row["octets"]))
     cursor.execute("UPDATE mail SET octets=x'', size=?, sha256=?, removed_at=? WHERE id=?", (size, digest, at, mail))
     cursor.execute("DELETE FROM mail_content WHERE mail=?", (mail,))
@@ -112,16 +112,6 @@ def _unpacked(db: Connection | Cursor, mail: int) -> bytes:
         return packing.unpack(row[0] if row else b"", certificate)
     except ValueError as error:
         raise StoreError(f"its stored octets are damaged: {error}") from error
-
-
-def _row(db: Connection | Cursor, mail: int) -> dict[str, Any]:
-    """Return what is stored of a mail; a ledger that was not migrated yet has fewer columns."""
-    rows = db.execute("SELECT * FROM mail WHERE id=?", (mail,))
-    names = [column[0] for column in rows.description]
-    row = rows.fetchone()
-    if row is None:
-        raise NotFoundError("it is not there any more")
-    return dict(zip(names, row, strict=True))
 
 
 def _digest(octets: bytes) -> str:

@@ -38,7 +38,7 @@ class GnupgKeyring:
             KeyringError: there is no GnuPG on this machine.
             UnreadableError: it cannot be used now: no permission, too many open files, no memory.
         """
-        self._home = home
+        self.home = home
         self._agent = Agent(home)
         try:
             durable.make_folder(home)
@@ -51,7 +51,7 @@ class GnupgKeyring:
     def generate(self, name: str, address: str, passphrase: str) -> str:
         """Generate the node's Ed25519 signing key with a Curve25519 encryption subkey; return its fingerprint."""
         # The passphrase is random: stretching it guards nothing and would cost 0.3 s for each encrypted mail.
-        durable.write(self._home / "gpg-agent.conf", b"s2k-count 65536\n")
+        durable.write(self.home / "gpg-agent.conf", b"s2k-count 65536\n")
         self._agent.use()
         request = self._gpg.gen_key_input(
             key_type="EDDSA", key_curve="ed25519", key_usage="sign", subkey_type="ECDH", subkey_curve="cv25519",
@@ -59,22 +59,22 @@ class GnupgKeyring:
         )  # fmt: skip
         made = self._gpg.gen_key(request)
         if not made.fingerprint:
-            raise KeyringError(f"{self._home}: GnuPG made no key: {_last_line(made.stderr)}")
-        durable.sync_tree(self._home)
+            raise KeyringError(f"{self.home}: GnuPG made no key: {_last_line(made.stderr)}")
+        durable.sync_tree(self.home)
         return str(made.fingerprint)
 
     def add(self, public_key: bytes) -> None:
         """Import or refresh a public key; GnuPG itself does not sync what it wrote."""
         result = self._gpg.import_keys(public_key)
         if not result.fingerprints:
-            raise KeyringError(f"{self._home}: GnuPG does not take the key: {_last_line(result.stderr)}")
-        durable.sync_tree(self._home)
+            raise KeyringError(f"{self.home}: GnuPG does not take the key: {_last_line(result.stderr)}")
+        durable.sync_tree(self.home)
 
     def public_key(self, fingerprint: str) -> str:
         """Return a public key in armour."""
         armored = str(self._gpg.export_keys(fingerprint))
         if not armored:
-            raise KeyringError(f"{self._home}: there is no key {fingerprint}; see `gpg --homedir {self._home} -k`")
+            raise KeyringError(f"{self.home}: there is no key {fingerprint}; see `gpg --homedir {self.home} -k`")
         return armored
 
     def secret_key(self, fingerprint: str, passphrase: str) -> bytes:
@@ -83,8 +83,8 @@ class GnupgKeyring:
         exported = _tried(lambda: self._gpg.export_keys(fingerprint, secret=True, armor=False, passphrase=passphrase))
         if not exported:
             raise KeyringError(
-                f"{self._home}: the secret key {fingerprint} cannot be read. Is it there (`gpg --homedir {self._home} "
-                f"-K`), and is the passphrase right? Its files are in {self._home}/private-keys-v1.d; GnuPG keeps no "
+                f"{self.home}: the secret key {fingerprint} cannot be read. Is it there (`gpg --homedir {self.home} "
+                f"-K`), and is the passphrase right? Its files are in {self.home}/private-keys-v1.d; GnuPG keeps no "
                 "second copy of them, so restore a lost one from the backup"
             )
         return bytes(exported)
@@ -98,14 +98,14 @@ class GnupgKeyring:
                 extra_args=["--digest-algo", "SHA512"],
             )  # fmt: skip
             if not made.data:
-                raise KeyringError(f"{self._home}: GnuPG made no signature: {_last_line(made.stderr)}")
+                raise KeyringError(f"{self.home}: GnuPG made no signature: {_last_line(made.stderr)}")
             return bytes(made.data)
 
         return sign
 
     def explain(self, signed: bytes, signature: bytes, fingerprint: str) -> SignatureStatus:
         """Say what gpg thinks of a signature that names this key: `good`, `bad`, or why the key does not count."""
-        with NamedTemporaryFile(dir=self._home, suffix=".sig") as file:
+        with NamedTemporaryFile(dir=self.home, suffix=".sig") as file:
             file.write(signature)
             file.flush()
             seen = self._gpg.verify_data(file.name, signed)
@@ -138,7 +138,7 @@ class GnupgKeyring:
 
         seen = _tried(decrypt)
         if seen is None:
-            raise ConnectionError(f"{self._home}: GnuPG's agent does not answer")
+            raise ConnectionError(f"{self.home}: GnuPG's agent does not answer")
         return bytes(seen.data) if seen.ok and seen.data else None
 
     def holds(self, fingerprint: str) -> bool:
@@ -153,9 +153,9 @@ class GnupgKeyring:
         """
         if self._readable():
             return False
-        durable.remove(self._home / "trustdb.gpg")
+        durable.remove(self.home / "trustdb.gpg")
         if not self._readable():
-            pubring = self._home / "pubring.kbx"
+            pubring = self.home / "pubring.kbx"
             pubring.replace(pubring.with_name("pubring.kbx.damaged"))
         return True
 
