@@ -50,6 +50,23 @@ def test_init_never_overwrites(template: Installation) -> None:
     assert "exists already; nothing was changed" in again.output
 
 
+def test_init_in_a_folder_too_deep_for_sockets_says_so_and_makes_nothing(tmp_path: Path) -> None:
+    deep = tmp_path / ("deep" * 20) / "node"
+    told = CliRunner().invoke(main, ["init", str(deep), "--name", "X", "--country", "CN", "--address", CHINA.address])
+    assert told.exit_code == 78
+    assert "the path is too long for the socket" in told.output
+    assert not deep.exists()
+
+
+def test_a_spool_too_deep_for_a_socket_is_told_by_check_config_and_by_the_daemon(china: Installation) -> None:
+    deep = "deep" * 20
+    (china.folder / deep).mkdir(mode=0o700)
+    china.set('# spool = "spool"', f'"{deep}"')
+    for command in ("check-config", "serve"):
+        told = china.cli(command)
+        assert (told.exit_code, "107 octets" in told.output) == (78, True), told.output
+
+
 def test_without_a_configuration_the_error_says_what_to_do(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ecertmail", "status"], cwd=tmp_path, capture_output=True, text=True, check=False

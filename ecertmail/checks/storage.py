@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ecertmail.checks import where
 from ecertmail.config import Config
+from ecertmail.edge import control
+from ecertmail.errors import ConfigError
 from ecertmail.fault import Fault, Harm
 
 FULL, LOW = 100_000_000, 1_000_000_000
@@ -24,6 +26,10 @@ def faults(config: Config, _now: datetime) -> Iterator[Fault]:
     if folder.exists() and not folder.is_dir():
         yield Fault(code="spool", harm=Harm.MAIL, text=f"{folder} is no folder", remedy="name a folder", **place)
         return
+    if not control.fits(folder / "control.sock"):
+        text = f"the path of the daemon's socket in {folder} has more than {control.LONGEST_PATH} octets"
+        yield Fault(code="path-too-long", harm=Harm.STOPS, text=text, remedy="use a folder nearer to /",
+                    exit_code=ConfigError.exit_code, **place)  # fmt: skip
     kind = _file_system(folder)
     if kind in _SHARED:
         text = f"{folder} lies on a network file system ({kind}), where SQLite can lose what was acknowledged"

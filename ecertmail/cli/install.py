@@ -11,8 +11,11 @@ from ecertmail import durable, own_key
 from ecertmail.cli import init_mailbox
 from ecertmail.cli.common import pairs
 from ecertmail.core.address import normal
+from ecertmail.edge import control
 from ecertmail.edge.keyring import GnupgKeyring
 from ecertmail.errors import ConfigError
+
+_SOCKETS = ("spool/control.sock", "keys/gnupg/S.gpg-agent.browser")  # the longest one of GnuPG's agent
 
 
 @click.command(epilog="\b\nExample:\n  ecertmail init /srv/ecertmail --name 'Example Authority' --country NZ "
@@ -27,6 +30,11 @@ def init(folder: Path, name: str, country: str, address: str, **mailbox: Any) ->
     file = folder / "ecertmail.toml"
     if file.exists():
         raise ConfigError(f"{file}: exists already; nothing was changed")
+    if too_long := [name for name in _SOCKETS if not control.fits(folder.absolute() / name)]:
+        raise ConfigError(
+            f"{folder}: the path is too long for the socket {too_long[0]} in it, which may have {control.LONGEST_PATH} "
+            "octets in all; choose a folder nearer to /; nothing was changed"
+        )
     if normal(address) is None or len(country) != 2:
         raise ConfigError("--address must be a plain mail address and --country two letters such as NZ")
     if '"' in name or "\\" in name or not name.isprintable():

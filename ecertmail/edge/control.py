@@ -5,14 +5,16 @@ One JSON object a line in, one out, on a Unix socket inside the spool folder, wh
 
 import asyncio
 import json
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ecertmail.errors import EcertmailError, NotFoundError, PermanentError, RemovedError, StoreBusyError
+from ecertmail.errors import ConfigError, EcertmailError, NotFoundError, PermanentError, RemovedError, StoreBusyError
 
 Handle = Callable[[dict[str, str]], dict[str, object]]
+LONGEST_PATH = 107
 _LONGEST = 256 * 1024 * 1024  # a file of certificates goes through it, see cli/issue.py; only our own user can
 
 
@@ -50,6 +52,8 @@ def ask(path: Path, request: dict[str, str], seconds: float = 30) -> dict[str, o
     Raises:
         EcertmailError: the daemon could not do it, with its reason.
     """
+    if not fits(path):
+        return None  # no daemon can listen there
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(seconds)
@@ -71,7 +75,14 @@ _ERRORS: dict[object, type[EcertmailError]] = {
 }
 
 
+def fits(path: Path) -> bool:
+    """Say whether a socket can have this path: the kernel takes 107 octets (unix(7), sun_path)."""
+    return len(os.fsencode(path)) <= LONGEST_PATH
+
+
 def _bind(path: Path) -> socket.socket:
+    if not fits(path):
+        raise ConfigError(f"{path}: a socket's path has at most {LONGEST_PATH} octets; [paths] spool must be shorter")
     path.unlink(missing_ok=True)
     sock = socket.socket(socket.AF_UNIX)
     sock.bind(str(path))

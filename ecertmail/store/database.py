@@ -122,6 +122,13 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a read-only connection for a while; failures inside are told with the file's name."""
+    with closing(open_reader(path)) as connection, guarded(path):
+        yield connection
+
+
 def row_of(db: sqlite3.Connection | sqlite3.Cursor, table: str, key: str, value: object) -> dict[str, Any]:
     """Return a row as the table has it now: a file that was not migrated yet has fewer columns.
 
@@ -168,7 +175,7 @@ def refuse_newer(path: Path, migrations: Migrations) -> None:
     with guarded(path):
         there = path.is_file()
     if there:
-        with closing(open_reader(path)) as connection, guarded(path):
+        with reading(path) as connection:
             _refuse_newer(Database(connection), path, migrations)
 
 

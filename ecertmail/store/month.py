@@ -5,7 +5,6 @@ The log is in the order of time, so the month's first and last entries are found
 
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, time
 from pathlib import Path
 from sqlite3 import Connection
@@ -39,7 +38,7 @@ WHERE state IN {TROUBLE} AND created_at>=? AND created_at<? GROUP BY 1, 2 ORDER 
 def read(path: Path, year: int, month: int) -> Month:
     """Look at a month, in UTC."""
     first, end = (datetime.combine(day, time(), UTC) for day in bounds(year, month))
-    with closing(database.open_reader(path)) as db, database.guarded(path):
+    with database.reading(path) as db:
         entries, span = _entries(db, first, end), (iso(first), iso(end))
         recorded = [Recorded(day=d, issuer=i, type=t or "", status=s, count=n)
                     for d, i, t, s, n in db.execute(_RECORDED, entries)]  # fmt: skip

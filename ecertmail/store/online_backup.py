@@ -70,7 +70,7 @@ def log(ledger: Path) -> tuple[int, str]:
         StoreError: a record is missing or was changed.
     """
 
-    with closing(database.open_reader(ledger)) as db, database.guarded(ledger):
+    with database.reading(ledger) as db:
         size = int(db.execute("SELECT count(*) FROM entry").fetchone()[0])
         return size, root_hash(_leaves(db, ledger.name)).hex()
 

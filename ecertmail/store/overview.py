@@ -3,8 +3,7 @@
 Nothing here reads a table from end to end: states are counted in indexes, and the oldest of a queue is its smallest id.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -95,9 +94,9 @@ def read(folder: Path, now: datetime, addresses: Iterable[str] = ()) -> Overview
         NotFoundError: the daemon never ran here.
         StoreBusyError: a file cannot be read now.
     """
-    with _opened(folder / "spool.db") as spool:
+    with database.reading(folder / "spool.db") as spool:
         seen = _of_spool(spool, now)
-    with _opened(folder / "ledger.db") as ledger:
+    with database.reading(folder / "ledger.db") as ledger:
         seen |= _of_ledger(ledger, now)
         seen["replies"] = {one: _replies(ledger, one, now - timedelta(hours=1)) for one in addresses}
     return Overview(**seen)
@@ -144,16 +143,6 @@ def _quarantined(spool: Connection, since: datetime) -> tuple[Quarantined, ...]:
         for spool_id, path, reason, at in rows
         if at >= iso(since)
     )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Connection]:
-    connection = database.open_reader(path)
-    try:
-        with database.guarded(path):
-            yield connection
-    finally:
-        connection.close()
 
 
 def _counts(db: Connection, table: str, column: str) -> dict[str, int]:

@@ -198,12 +198,9 @@ class ReceivedRetention(Retention):
 
     def _recorded(self, ids: Sequence[str]) -> set[str]:
         """Return those that are in the ledger; what is committed there first is archived here after it."""
-        reader = database.open_reader(self._ledger)
-        try:
-            marks = ",".join("?" * len(ids))
-            return {one for (one,) in reader.execute(f"SELECT spool_id FROM message WHERE spool_id IN ({marks})", ids)}  # noqa: S608
-        finally:
-            reader.close()
+        marks = ",".join("?" * len(ids))
+        with database.reading(self._ledger) as db:
+            return {one for (one,) in db.execute(f"SELECT spool_id FROM message WHERE spool_id IN ({marks})", ids)}  # noqa: S608
 
     def _remove(self, cursor: Cursor, number: int, at: str) -> int:
         return content.remove(cursor, number, at)

@@ -1,7 +1,6 @@
 """What retention did last, what it removed in all, and how much space both files take; read-only."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -73,18 +72,8 @@ def removed(folder: Path) -> dict[What, int]:
 
 def _opened(folder: Path) -> Iterator[tuple[Connection, str]]:
     for name in filter(lambda name: (folder / name).is_file(), _FILES):
-        with _reading(folder / name) as db:
+        with database.reading(folder / name) as db:
             yield db, name
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[Connection]:
-    db = database.open_reader(path)
-    try:
-        with database.guarded(path):
-            yield db
-    finally:
-        db.close()
 
 
 def _run(row: tuple[str, str, str, int, int]) -> Run:
