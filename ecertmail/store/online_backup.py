@@ -27,9 +27,8 @@ def snapshots(paths: Sequence[Path]) -> Iterator[list[sqlite3.Connection]]:
             connection = stack.enter_context(closing(database.open_reader(path)))
             with database.guarded(path):
                 connection.execute("BEGIN")
-                connection.execute(
-                    "SELECT count(*) FROM sqlite_master"
-                ).fetchone()  # from here on the file stands still
+                # The transaction begins with its first read: from here on this connection sees no change.
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             found.append(connection)
         yield found
 
@@ -69,7 +68,6 @@ def log(ledger: Path) -> tuple[int, str]:
     Raises:
         StoreError: a record is missing or was changed.
     """
-
     with database.reading(ledger) as db:
         size = int(db.execute("SELECT count(*) FROM entry").fetchone()[0])
         return size, root_hash(_leaves(db, ledger.name)).hex()
